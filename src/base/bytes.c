@@ -1,0 +1,85 @@
+#include "bytes.h"
+
+struct bytes bytes_part(struct bytes b, size_t from, size_t len)
+{
+    if (from >= b.len)
+        return (struct bytes){b.data, 0};
+    size_t left = b.len - from;
+    return (struct bytes){b.data + from, len < left ? len : left};
+}
+
+struct bytes bytes_trim(struct bytes b)
+{
+    while (b.len && (b.data[0] == ' ' || b.data[0] == '\t')) {
+        b.data++;
+        b.len--;
+    }
+    while (b.len && (b.data[b.len - 1] == ' ' || b.data[b.len - 1] == '\t'))
+        b.len--;
+    return b;
+}
+
+bool bytes_equal(struct bytes a, struct bytes b)
+{
+    return a.len == b.len && (!a.len || !memcmp(a.data, b.data, a.len));
+}
+
+bool bytes_equal_nocase(struct bytes a, struct bytes b)
+{
+    return a.len == b.len && bytes_starts_nocase(a, b);
+}
+
+bool bytes_starts_nocase(struct bytes b, struct bytes start)
+{
+    if (b.len < start.len)
+        return false;
+    for (size_t i = 0; i < start.len; i++)
+        if (byte_upper(b.data[i]) != byte_upper(start.data[i]))
+            return false;
+    return true;
+}
+
+size_t bytes_index(struct bytes b, uint8_t c)
+{
+    const uint8_t *at = b.len ? memchr(b.data, c, b.len) : NULL;
+    return at ? (size_t)(at - b.data) : b.len;
+}
+
+size_t bytes_find_nocase(struct bytes b, struct bytes needle)
+{
+    for (size_t i = 0; needle.len <= b.len && i <= b.len - needle.len; i++)
+        if (bytes_starts_nocase(bytes_part(b, i, needle.len), needle))
+            return i;
+    return SIZE_MAX;
+}
+
+struct bytes bytes_word(struct bytes *rest)
+{
+    struct bytes b = *rest;
+    while (b.len && (b.data[0] == ' ' || b.data[0] == '\t')) {
+        b.data++;
+        b.len--;
+    }
+    size_t n = 0;
+    while (n < b.len && b.data[n] != ' ' && b.data[n] != '\t')
+        n++;
+    *rest = (struct bytes){b.data + n, b.len - n};
+    return (struct bytes){b.data, n};
+}
+
+bool bytes_number(struct bytes *rest, uint64_t *ret)
+{
+    size_t n = 0;
+    uint64_t value = 0;
+    while (n < rest->len && byte_is_digit(rest->data[n])) {
+        if (n == 19)
+            return false;
+        value = value * 10 + (uint64_t)(rest->data[n] - '0');
+        n++;
+    }
+    if (!n)
+        return false;
+    *rest = (struct bytes){rest->data + n, rest->len - n};
+    *ret = value;
+    return true;
+}

@@ -1,0 +1,36 @@
+#include "clock.h"
+
+#include <stdio.h>
+
+/* Civil date from days since 1970-01-01 (proleptic Gregorian), without the C library's time zones or locks. */
+static void civil(int64_t days, int *year, unsigned *month, unsigned *day)
+{
+    days += 719468; /* from 0000-03-01 */
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    unsigned doe = (unsigned)(days - era * 146097);
+    unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    unsigned mp = (5 * doy + 2) / 153;
+    *day = doy - (153 * mp + 2) / 5 + 1;
+    *month = mp < 10 ? mp + 3 : mp - 9;
+    *year = (int)((int64_t)yoe + era * 400) + (*month <= 2);
+}
+
+void clock_format(int64_t ns, char text[static CLOCK_TEXT_SIZE])
+{
+    int64_t seconds = ns / CLOCK_S, rest = ns % CLOCK_S;
+    if (rest < 0) {
+        rest += CLOCK_S;
+        seconds--;
+    }
+    int64_t days = seconds / 86400, in_day = seconds % 86400;
+    if (in_day < 0) {
+        in_day += 86400;
+        days--;
+    }
+    int year;
+    unsigned month, day; /* 64 bits of nanoseconds reach from 1677 to 2262: the year always has four digits */
+    civil(days, &year, &month, &day);
+    snprintf(text, CLOCK_TEXT_SIZE, "%04d-%02u-%02uT%02u:%02u:%02u.%06uZ", year, month, day, (unsigned)(in_day / 3600),
+             (unsigned)(in_day / 60 % 60), (unsigned)(in_day % 60), (unsigned)(rest / CLOCK_US));
+}

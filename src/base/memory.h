@@ -1,0 +1,12 @@
+/* Allocation that cannot fail: out of memory ends the program with a message, as in git and tmux. Limits and eviction
+   keep us far from it. */
+#ifndef MAILTAP_BASE_MEMORY_H
+#define MAILTAP_BASE_MEMORY_H
+
+#include <stddef.h>
+
+void *memory_get(size_t size);                 /* zeroed; the caller frees with free() */
+void *memory_resize(void *block, size_t size); /* as realloc */
+char *memory_string(const char *text);         /* a copy */
+
+#endif

@@ -1,0 +1,33 @@
+/* From a captured frame to a TCP segment: link layer, tags, labels, IP, extension headers, fragments.
+   Every read is inside the captured octets; what cannot be decoded is counted by reason, never fatal. */
+#ifndef MAILTAP_CAPTURE_DECODE_H
+#define MAILTAP_CAPTURE_DECODE_H
+
+#include "base/limits.h"
+#include "capture/packet.h"
+
+/* Why a frame gave no TCP segment, and what was met on the way: stats.capture lists those that are not 0. */
+struct decode_counts {
+#define DECODE_COUNT(name, doc) uint64_t name;
+#include "decode_counts.def"
+#undef DECODE_COUNT
+};
+
+struct decoder;
+
+struct decoder *decoder_new(const struct limits *limits);
+void decoder_free(struct decoder *d);
+
+/* True: *ret is a TCP segment (perhaps one that this frame, the last of its fragments, completed). Its payload is a
+   view into the frame or into the decoder, until the next call. */
+bool decode(struct decoder *d, const struct frame *frame, struct packet *ret);
+
+const struct decode_counts *decoder_counts(const struct decoder *d);
+
+const char *encap_name(enum encap e);
+
+/* "192.0.2.1", "2001:db8::1" (RFC 5952). */
+#define ADDRESS_TEXT_SIZE 46
+void address_format(const struct address *a, uint8_t ip_version, char text[static ADDRESS_TEXT_SIZE]);
+
+#endif

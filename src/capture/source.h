@@ -1,0 +1,48 @@
+/* Where frames come from: a file, standard input, an interface. */
+#ifndef MAILTAP_CAPTURE_SOURCE_H
+#define MAILTAP_CAPTURE_SOURCE_H
+
+#include "base/error.h"
+#include "capture/packet.h"
+
+enum source_status {
+    SOURCE_FRAME,  /* *frame is set; its data lives until the next call */
+    SOURCE_IDLE,   /* live only: nothing came for 100 ms, or a signal interrupted */
+    SOURCE_END,    /* the end, as it should be */
+    SOURCE_BROKEN, /* damaged or cut: err says what and at which offset; all before it was given; nothing follows */
+};
+
+struct source_counts {
+    uint64_t received, dropped_kernel, dropped_interface; /* the drops: live only */
+};
+
+struct source;
+
+/* A capture file: pcap or pcapng (told by content), either byte order, any resolution, plain or compressed by gzip,
+   zstd, lz4 or xz (told by content). "-" is standard input. Null, and err says why, when it cannot be opened or is
+   none of these. */
+struct source *source_open_file(const char *path, struct error *err);
+
+struct live_settings {
+    int snaplen;      /* 262144 by default */
+    bool promiscuous; /* true unless -p */
+};
+
+/* An interface, or "any". Null, and err says why and what to do, when that fails. */
+struct source *source_open_live(const char *interface, const struct live_settings *settings, struct error *err);
+
+/* Only frames that the expression (pcap-filter(7)) matches come from now on; for files it is compiled for each link
+   type in turn. False, with the reason, when it cannot be compiled. */
+bool source_filter(struct source *src, const char *expression, struct error *err);
+
+/* The next frame. frame->number is not set: the caller counts over all sources. */
+enum source_status source_next(struct source *src, struct frame *frame, struct error *err);
+
+void source_counts(struct source *src, struct source_counts *ret);
+const char *source_name(const struct source *src); /* path or interface, for messages and records */
+void source_free(struct source *src);
+
+/* The interfaces there are, one per line with what is known of them (-D), to a stream-ready string the caller frees. */
+char *source_interfaces(struct error *err);
+
+#endif

@@ -1,0 +1,120 @@
+/* One thing that happened (a session, a message, a login, ...), as an append-only log of octets: entries of {field id
+   16 bits, length 32 bits, octets}, groups as a begin and an end mark. No pointers, so it grows by realloc, moves whole
+   and is freed once. Strings are the octets seen on the wire; formats make them valid UTF-8 and escape them.
+
+   What fields, kinds, groups and notes there are stands in fields.def, kinds.def and notes.def; an identifier is
+   F_<scope>_<name>, where the scope is `all` (the envelope that every kind shares), a kind, or a group. */
+#ifndef MAILTAP_RECORD_RECORD_H
+#define MAILTAP_RECORD_RECORD_H
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+/* KIND(name): session, message, auth, tls, stats */
+enum kind {
+#define KIND(name, doc) KIND_##name,
+#include "kinds.def"
+#undef KIND
+};
+
+/* SCOPE(name): `all`, every kind, every group (command, rcpt, eod_odd, ntlm, ...) */
+enum field_scope {
+#define SCOPE(name, doc) SCOPE_##name,
+#include "kinds.def"
+#undef SCOPE
+};
+
+enum field_type {
+    TEXT,   /* octets from the wire: capped, made UTF-8, escaped */
+    TEXTS,  /* a list of them; each record_text() appends one */
+    WORD,   /* our own constant (an enum's name, a hash): never escaped or capped */
+    WORDS,  /* a list of them */
+    NUMBER, /* unsigned, 64 bits */
+    NUMBERS,
+    TIME,   /* nanoseconds since 1970 */
+    FLAG,   /* written only where true */
+    GROUP,  /* one object; its fields are those of the scope of the same name */
+    GROUPS, /* a list of objects */
+    COUNTS, /* an object of key -> number */
+};
+
+enum field {
+#define FIELD(scope, name, type, doc) F_##scope##_##name,
+#include "fields.def"
+#undef FIELD
+    FIELD_COUNT
+};
+
+struct field_info {
+    const char *name; /* the key in JSON */
+    enum field_scope scope;
+    enum field_type type;
+    enum field_scope inner; /* of GROUP and GROUPS: the scope of what is inside; SCOPE_all else */
+    const char *doc;
+};
+
+extern const struct field_info field_infos[FIELD_COUNT];
+
+enum note {
+#define NOTE(name, doc) NOTE_##name,
+#include "notes.def"
+#undef NOTE
+    NOTE_COUNT
+};
+
+struct note_info {
+    const char *name, *doc;
+};
+
+extern const struct note_info note_infos[NOTE_COUNT];
+
+const char *kind_name(enum kind k);
+const char *scope_name(enum field_scope s);
+
+struct record;
+
+/* A record of that kind; the caller frees it. The limits (text, list) are kept by reference and must outlive it. */
+struct record *record_new(enum kind k, const struct limits *limits);
+void record_free(struct record *r);
+enum kind record_kind(const struct record *r);
+
+/* The number of octets it holds: what a budget counts. */
+size_t record_size(const struct record *r);
+
+/* Setters. What they are given is copied. The field's type must fit (asserted); scalars are set once in their scope.
+   A text longer than limits->text is cut there, an item of a list beyond limits->list is left out; both name the field
+   in `truncated` (all_truncated, by its dotted path) when the record is written. */
+void record_text(struct record *r, enum field f, struct bytes text);                 /* TEXT, TEXTS */
+void record_word(struct record *r, enum field f, const char *word);                  /* WORD, WORDS */
+void record_number(struct record *r, enum field f, uint64_t value);                  /* NUMBER, NUMBERS */
+void record_time(struct record *r, enum field f, int64_t ns);                        /* TIME */
+void record_flag(struct record *r, enum field f);                                    /* FLAG */
+void record_count(struct record *r, enum field f, struct bytes key, uint64_t value); /* COUNTS: appends one pair */
+void record_begin(struct record *r, enum field f); /* GROUP, GROUPS: fields until record_end are inside */
+void record_end(struct record *r);
+
+/* Removes every entry of f (with all inside it, for a group) from the top level: for what a later reply replaces
+   (`caps`, `helo`). */
+void record_drop(struct record *r, enum field f);
+
+bool record_has(const struct record *r, enum field f);
+
+/* Appends all entries of `from`, as they are. Both must be outside any group. */
+void record_join(struct record *r, const struct record *from);
+
+/* Removes all entries, keeps the memory. */
+void record_reset(struct record *r);
+
+/* Reading: a walk in the order of appending. Start with .at = 0. */
+struct entry {
+    enum field field;
+    bool end;          /* the end of the innermost group; no value */
+    struct bytes text; /* TEXT(S), WORD(S), and the key of COUNTS */
+    uint64_t number;   /* NUMBER(S), COUNTS; TIME as int64_t */
+};
+
+/* The entry at *at; moves *at behind it. False at the end. Groups are entered: a GROUP entry, then its fields, then an
+   entry with `end`. The view lives as long as the record is not changed. */
+bool record_next(const struct record *r, size_t *at, struct entry *ret);
+
+#endif

@@ -1,0 +1,43 @@
+/* Commands and their replies: which reply answers which command, whatever the order of capture, under pipelining and
+   with lost octets in between; and the log of both that becomes the `commands` of a session record.
+
+   A reply answers the oldest unanswered command that begins below what its sender had received (mark.seen of its first
+   octet): a server cannot have answered octets it had not got. */
+#ifndef MAILTAP_SESSION_DIALOGUE_H
+#define MAILTAP_SESSION_DIALOGUE_H
+
+#include "session/session.h"
+
+struct command {
+    struct mark first, last; /* of its line */
+    uint64_t begins;         /* a reply whose `seen` is not beyond this place cannot be its answer: first.at, until the
+                                dissector moves it (DATA's second reply: the end of the content) */
+    struct record *fields; /* F_command_...: at_us, verb, frame are there from the start; the dissector adds the rest */
+    uint32_t ref;          /* the dissector's own: a recipient's number, a mode */
+    uint16_t kind;         /* the dissector's own number of the verb */
+    bool unsure;           /* which reply belongs to it is a guess */
+    bool answered;         /* by dialogue_finish() */
+};
+
+/* A command was read: put it last. `verb` upper-cased by the caller, as records spell it. The pointer lives until
+   dialogue_finish(); so does its place in the order, in which `commands` will list it. */
+struct command *dialogue_command(struct session *s, const struct line *line, uint16_t kind, struct bytes verb);
+
+/* The command that a reply with this first octet answers, or null: nothing unanswered begins below what its sender had
+   seen. Sets `unsure` where a loss makes it a guess. */
+struct command *dialogue_answers(struct session *s, const struct mark *reply);
+
+/* The n-th unanswered command, from 0, or null. */
+struct command *dialogue_pending(struct session *s, size_t n);
+
+/* Its last reply is known, or it will get none: it goes into the log at its place. `reply`: the reply's first octet,
+   from which latency_us is set; null where none was seen. */
+void dialogue_finish(struct session *s, struct command *c, const struct mark *reply);
+
+/* Octets of that side were lost here. */
+void dialogue_lost(struct session *s, enum side side, const struct mark *where, uint64_t len);
+
+/* Counts one verb (`verbs`) or reply (`replies`) of the session; dialogue_command counts its verb itself. */
+void dialogue_count_reply(struct session *s, struct bytes code);
+
+#endif

@@ -1,0 +1,34 @@
+/* A protocol: how to tell it from others, how to read it. One file in dissectors/, one line in dissectors.def. */
+#ifndef MAILTAP_SESSION_DISSECTOR_H
+#define MAILTAP_SESSION_DISSECTOR_H
+
+#include "session/dialogue.h"
+#include "session/session.h"
+
+enum probe { PROBE_NO, PROBE_UNSURE, PROBE_MATCH }; /* more octets may settle UNSURE, never overturn the others */
+
+#define DISSECTOR_STATE_MAX 256
+
+struct dissector {
+    const char *const *names; /* in records, options and docs, null at the end; the first holds until session_named() */
+    const uint16_t *ports;    /* a hint for order, never a proof; 0 at the end */
+    size_t state_size;        /* zeroed and freed by the engine; at most DISSECTOR_STATE_MAX, asserted */
+
+    /* What the first octets of both directions are. Either may be empty, or end anywhere. */
+    enum probe (*probe)(struct bytes client, struct bytes server);
+
+    /* Octets of that side are there: read what can be read. Called again whenever something changed. */
+    void (*read)(struct session *s, enum side side, struct input *in);
+
+    /* That many octets were never captured, between lines. Null: nothing to do. */
+    void (*lost)(struct session *s, enum side side, uint64_t len, const struct mark *where);
+
+    /* The conversation is over, both sides are impatient and all was offered: record what is unfinished, free what the
+       state owns. Called once. Null: nothing to say. */
+    void (*close)(struct session *s);
+};
+
+/* Every dissector, in the order in which they are asked; null at the end. */
+extern const struct dissector *const dissectors[];
+
+#endif

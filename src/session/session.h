@@ -1,0 +1,61 @@
+/* What a dissector may ask of the conversation it follows. */
+#ifndef MAILTAP_SESSION_SESSION_H
+#define MAILTAP_SESSION_SESSION_H
+
+#include "record/record.h"
+#include "session/input.h"
+
+struct session;
+struct filter;
+
+enum side { CLIENT, SERVER };
+
+static inline enum side side_other(enum side side)
+{
+    return side == CLIENT ? SERVER : CLIENT;
+}
+
+/* The dissector's own state: state_size zeroed octets. */
+void *session_state(struct session *s);
+
+const struct limits *session_limits(const struct session *s);
+
+/* Facts for the session's own record (F_session_...): appended as they come, written when the session ends. */
+struct record *session_facts(struct session *s);
+
+/* A new record of that kind with the addresses, uid and so on already in it. Hand it to session_emit, or record_free
+   it. `index` counts records of the kind within the session, from 1, and goes into the record's id. */
+struct record *session_record(struct session *s, enum kind k, uint64_t index);
+
+/* Gives the record away, to be written. `first` and `last` are the first and the last octet it rests on: its `ts`,
+   `end_ts` and frames. Quality flags that hold for the session up to here are added. */
+void session_emit(struct session *s, struct record *r, const struct mark *first, const struct mark *last);
+
+/* A named oddity: counted in the session's `anomalies`. */
+void session_note(struct session *s, enum note n);
+
+/* The protocol is the dissector's n-th name (SMTP or LMTP). */
+void session_named(struct session *s, unsigned n);
+
+/* Puts a filter under both inputs, at the place each has read to; the dissector goes on with what comes out. */
+void session_filter(struct session *s, const struct filter *f);
+
+/* Is it worth while to leave what stands in this side's input unread, in the hope of the other side? Asked only where
+   something stands there. The rules are in the comment above its definition. */
+bool session_patient(struct session *s, enum side side);
+
+/* Did we see this connection's beginning, so that the first server line is the greeting? */
+bool session_from_start(const struct session *s);
+
+/* Is the direction's traffic in the capture at all? Dark: the other side acknowledged octets of it, none was captured.
+ */
+bool session_dark(const struct session *s, enum side side);
+
+/* Has this side said all it will (FIN reached, RST, or the flow ended)? */
+bool session_closed(const struct session *s, enum side side);
+
+bool session_encrypted(const struct session *s); /* what is read now travels inside TLS */
+
+uint16_t session_port(const struct session *s, enum side side);
+
+#endif
