@@ -1,0 +1,25 @@
+/* The content of one message as it streams by: counts its octets and scans its header. */
+#ifndef MAILTAP_MAIL_CONTENT_H
+#define MAILTAP_MAIL_CONTENT_H
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+struct content;
+struct record;
+
+/* The limits are kept by reference and must outlive it; the caller frees it with content_free(). */
+struct content *content_new(const struct limits *limits);
+void content_free(struct content *c);
+
+/* The next octets, transparency undone. Null data: `len` octets that were never captured. */
+void content_push(struct content *c, const uint8_t *data, size_t len);
+
+/* Octets pushed so far; with those that are missing, as far as their number is known. */
+uint64_t content_size(const struct content *c);
+
+/* Writes size, missed, complete and the header's fields of a `message` record. `complete`: the end of the content was
+   seen; the record says complete only if no octet is missing either. Once, at the end. */
+void content_finish(struct content *c, struct record *message, bool complete);
+
+#endif

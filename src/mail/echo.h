@@ -1,0 +1,33 @@
+/* Recognises in a server's text what the client had sent as a secret, without keeping the secret: a keyed hash of each
+   and its length. A reply that repeats one must not be recorded. */
+#ifndef MAILTAP_MAIL_ECHO_H
+#define MAILTAP_MAIL_ECHO_H
+
+#include "base/bytes.h"
+
+struct echo {
+    struct echo_secret *secrets; /* null until the first one */
+    uint64_t key;                /* random, drawn with the first one */
+    uint8_t count;
+    bool full; /* there were more than ECHO_SECRETS: every text counts as a repetition */
+};
+
+enum {
+    ECHO_SECRETS = 16,     /* remembered */
+    ECHO_LEAST = 3,        /* octets of a secret; a shorter one is found in any text and is not remembered */
+    ECHO_TEXT_MOST = 4096, /* octets of a text; a longer one counts as a repetition */
+};
+
+void echo_init(struct echo *e); /* all zero is the same */
+void echo_release(struct echo *e);
+
+/* Forgets all; as after echo_init(). */
+void echo_clear(struct echo *e);
+
+void echo_add(struct echo *e, struct bytes secret);
+
+/* Does the text contain a remembered secret, as sent, case-sensitively? Also true where that cannot be told: see `full`
+   and ECHO_TEXT_MOST. False where nothing was remembered. */
+bool echo_found(const struct echo *e, struct bytes text);
+
+#endif

@@ -1,0 +1,37 @@
+/* The header section of a message (RFC 5322 section 2.2), pushed in any pieces: picks the fields that records carry and
+   finds where the body begins. Takes what is found in the wild: bare LF, CR CR LF, blanks before the colon, an mbox
+   "From " line on top, no empty line, octets missing in between. */
+#ifndef MAILTAP_MAIL_HEADER_H
+#define MAILTAP_MAIL_HEADER_H
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+struct header_scanner;
+struct record;
+
+/* The limits (header, text, list) are kept by reference and must outlive it; the caller frees it. */
+struct header_scanner *header_scanner_new(const struct limits *limits);
+void header_scanner_free(struct header_scanner *h);
+
+/* The next octets of the content. Nothing is looked at beyond the end of the header or limits->header octets. */
+void header_scanner_push(struct header_scanner *h, struct bytes more);
+
+/* `len` octets are missing here. The field they cut is left out; reading goes on behind the next line end. */
+void header_scanner_gap(struct header_scanner *h, uint64_t len);
+
+/* Is it done: is the end found, or the limit reached? What is pushed from now on is ignored. */
+bool header_scanner_done(const struct header_scanner *h);
+
+/* Where the body begins, in octets from the content's beginning: behind the empty line, or at the first line that is no
+   header. False where that is not known: not reached yet, beyond the limit, or octets were missing before it. */
+bool header_scanner_body(const struct header_scanner *h, uint64_t *ret);
+
+/* The content is at its end: writes from, sender, to, cc, bcc, reply_to, subject, date, date_raw, message_id,
+   in_reply_to, references, user_agent, x_originating_ip, list_id, list_unsubscribe, auto_submitted and auth_results of
+   a `message` record. Values are unfolded by removing the line break alone, and trimmed; addresses are listed one by
+   one. Of a field that may stand only once the first counts, lists go on. `complete`: the content was seen to its end;
+   where it was not, a field in which it stops is left out. Once; afterwards only _body and _free may be called. */
+void header_scanner_finish(struct header_scanner *h, struct record *message, bool complete);
+
+#endif
