@@ -1,0 +1,423 @@
+#include "tcp.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+/* The rules of loss: see "Order, pairing, loss" in the manual page and tests/dialogues/tcp-*.txt. */
+#define LOSS_PACKETS     3
+#define LOSS_TIME        (200 * CLOCK_MS)
+#define LOSS_TIME_NO_ACK (3 * CLOCK_S)
+#define LOSS_HELD_NO_ACK (256 * 1024)
+#define ACK_WINDOW       (UINT64_C(16) << 20)
+#define HELD_COST        64 /* what a held segment costs beside its octets */
+
+struct held_segment {
+    struct held_segment *next;
+    struct octets where;
+    size_t len;
+    uint8_t data[];
+};
+
+static uint64_t widen(uint32_t seq, uint64_t near)
+{
+    if (!near)
+        return (UINT64_C(1) << 32) + seq;
+    return near + (uint64_t)(int64_t)(int32_t)(seq - (uint32_t)near);
+}
+
+static uint64_t max64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Gives octets on and counts them. */
+static void give(struct tcp *t, int side, struct bytes data, const struct octets *where,
+                 const struct tcp_reader *reader, void *arg)
+{
+    struct tcp_half *h = &t->half[side];
+    h->next = where->at + data.len;
+    h->octets += data.len;
+    reader->data(arg, side, data, where);
+}
+
+static void free_first_held(struct tcp_half *h, struct tcp_budget *budget)
+{
+    struct held_segment *seg = h->held;
+    h->held = seg->next;
+    h->held_octets -= seg->len + HELD_COST;
+    budget->held -= seg->len + HELD_COST;
+    free(seg);
+}
+
+/* Gives on what is held from `next` on, up to the next hole. */
+static void drain(struct tcp *t, int side, struct tcp_budget *budget, const struct tcp_reader *reader, void *arg)
+{
+    struct tcp_half *h = &t->half[side];
+    while (h->held && h->held->where.at <= h->next) {
+        struct held_segment *seg = h->held;
+        uint64_t skip = h->next - seg->where.at;
+        if (skip < seg->len) {
+            struct octets where = seg->where;
+            where.at += skip;
+            give(t, side, bytes_of(seg->data + skip, seg->len - skip), &where, reader, arg);
+        }
+        free_first_held(h, budget);
+    }
+    if (h->held || h->top > h->next)
+        return;
+    h->hole_packets = 0;
+    h->hole_since = 0;
+}
+
+static void lose(struct tcp *t, int side, uint64_t end, const struct octets *where, struct tcp_budget *budget,
+                 const struct tcp_reader *reader, void *arg)
+{
+    struct tcp_half *h = &t->half[side];
+    struct octets gap = h->held ? h->held->where : *where;
+    uint64_t len = end - h->next;
+    gap.at = h->next;
+    h->lost_from = h->next;
+    h->lost_to = end;
+    h->missed += len;
+    h->next = end;
+    h->hole_packets = 0;
+    h->hole_since = 0;
+    h->full = false;
+    reader->gap(arg, side, len, &gap);
+    drain(t, side, budget, reader, arg);
+}
+
+/* Where the first hole ends: a place that a segment of this direction was at or beyond. 0: there is no hole. */
+static uint64_t hole_end(const struct tcp_half *h)
+{
+    if (!h->next)
+        return 0;
+    uint64_t end = h->held ? h->held->where.at : h->top;
+    return end > h->next ? end : 0;
+}
+
+/* Is the hole to be declared lost? Both sides must have said so, and three packets or 200 ms must have passed. */
+static bool hole_is_lost(struct tcp *t, int side, uint64_t end, int64_t now)
+{
+    struct tcp_half *h = &t->half[side];
+    if (!h->hole_since)
+        h->hole_since = now;
+    if (h->acked >= end) {
+        if (!h->hole_packets) {
+            h->hole_packets = t->packets;
+            h->hole_when = now;
+        }
+        return t->packets >= h->hole_packets + LOSS_PACKETS || now - h->hole_when >= LOSS_TIME;
+    }
+    if (h->full)
+        return true;
+    if (h->held_octets > LOSS_HELD_NO_ACK && t->half[!side].last_when < h->hole_since)
+        return true;
+    return now - h->hole_since >= LOSS_TIME_NO_ACK && t->half[!side].last_when < h->hole_since;
+}
+
+/* Joined midway: what is held waits until it is clear which segment is the first. */
+static void begin_midstream(struct tcp *t, int side, int64_t now, struct tcp_budget *budget,
+                            const struct tcp_reader *reader, void *arg, bool finish)
+{
+    struct tcp_half *h = &t->half[side];
+    if (h->start || !h->held)
+        return;
+    if (!h->hole_packets) {
+        h->hole_packets = t->packets;
+        h->hole_when = now;
+    }
+    if (!finish && t->packets < h->hole_packets + LOSS_PACKETS && now - h->hole_when < LOSS_TIME)
+        return;
+    h->start = h->next = h->held->where.at;
+    h->hole_packets = 0;
+    drain(t, side, budget, reader, arg);
+}
+
+static void look_for_loss(struct tcp *t, int side, const struct packet *p, struct tcp_budget *budget,
+                          const struct tcp_reader *reader, void *arg)
+{
+    uint64_t end;
+    begin_midstream(t, side, p->when, budget, reader, arg, false);
+    while ((end = hole_end(&t->half[side])) != 0 && hole_is_lost(t, side, end, p->when)) {
+        struct octets where = {.when = p->when, .frame = p->frame, .captured = t->half[!side].high};
+        where.acked = t->half[!side].acked;
+        lose(t, side, end, &where, budget, reader, arg);
+    }
+}
+
+/* Holds a copy of those octets; what is held already stays (the first copy wins), and another content is counted.
+   False: all of it was held already. */
+static bool hold(struct tcp_half *h, struct bytes data, struct octets where, struct tcp_budget *budget)
+{
+    struct held_segment **link = &h->held;
+    bool fresh = false;
+    while (data.len) {
+        while (*link && (*link)->where.at + (*link)->len <= where.at)
+            link = &(*link)->next;
+        struct held_segment *after = *link;
+        size_t len = data.len;
+        if (after && after->where.at <= where.at) { /* these octets are held already */
+            size_t from = (size_t)(where.at - after->where.at);
+            size_t same = after->len - from < len ? after->len - from : len;
+            if (memcmp(after->data + from, data.data, same) != 0)
+                h->conflicts += same;
+            data = bytes_part(data, same, data.len);
+            where.at += same;
+            continue;
+        }
+        if (after && after->where.at < where.at + len)
+            len = (size_t)(after->where.at - where.at);
+        fresh = true;
+        if (h->held_octets + len + HELD_COST > budget->limits->segments ||
+            budget->held + len + HELD_COST > budget->limits->held) {
+            h->full = true; /* what is refused here is counted as missed when it is declared lost in turn */
+            return true;
+        }
+        struct held_segment *seg = memory_get(sizeof *seg + len);
+        seg->where = where;
+        seg->len = len;
+        memcpy(seg->data, data.data, len);
+        seg->next = after;
+        *link = seg;
+        h->held_octets += len + HELD_COST;
+        budget->held += len + HELD_COST;
+        data = bytes_part(data, len, data.len);
+        where.at += len;
+    }
+    return fresh;
+}
+
+/* What this packet acknowledges of the other direction, as a place there; 0 where it says nothing that can be. */
+static uint64_t acknowledged(struct tcp *t, int side, const struct packet *p)
+{
+    struct tcp_half *other = &t->half[!side];
+    if (!(p->tcp_flags & TCP_ACK) || p->tcp_flags & TCP_RST)
+        return 0;
+    uint64_t ack = widen(p->ack, other->near);
+    if (!other->near)
+        other->near = ack;
+    uint64_t first = other->start ? other->start : 0;
+    uint64_t high = max64(max64(other->high, other->near), other->acked);
+    if (ack < first || ack > high + ACK_WINDOW)
+        return 0;
+    if (ack > other->acked)
+        other->acked = ack;
+    other->near = max64(other->near, ack);
+    return ack;
+}
+
+/* Exported and synthetic captures carry acknowledgments that mean nothing: none at all, ones that cannot be, or always
+   the same while the conversation turns. Then what had been captured stands in for what had been received. */
+static void judge_acks(struct tcp *t, int side, const struct packet *p, uint64_t ack)
+{
+    struct tcp_half *h = &t->half[side], *other = &t->half[!side];
+    bool data = p->payload_wire > 0;
+    if (!h->acks_trusted && !h->acks_unusable && !(p->tcp_flags & (TCP_SYN | TCP_RST))) {
+        if (!ack)
+            h->acks_unusable = data;
+        else if (!h->first_ack)
+            h->first_ack = ack;
+        if (ack && other->start && ack > other->start && ack <= other->high + ACK_WINDOW)
+            h->acks_trusted = true;
+        else if (ack && (h->first_ack != ack || (other->octets && ack == other->high)))
+            h->acks_trusted = true;
+    }
+    if (!data || t->last_data_side == side + 1)
+        return;
+    t->last_data_side = (uint8_t)(side + 1);
+    /* A turn of the other side with data that was not there before: has this side's next turn seen anything? */
+    if (other->octets && !h->acks_trusted && ++h->turns >= 2)
+        h->acks_unusable = true;
+}
+
+/* One captured twice (before and after a switch): the same IP id, sequence and checksum. */
+static bool is_duplicate(struct tcp_half *h, const struct packet *p)
+{
+    uint32_t sign = p->seq ^ ((uint32_t)p->ip_id << 16 | p->tcp_sum) ^ p->ack * 2654435761u;
+    sign = sign ? sign : 1;
+    for (int i = 0; i < TCP_RECENT; i++)
+        if (h->recent[i] == sign)
+            return true;
+    h->recent[h->recent_next++ % TCP_RECENT] = sign;
+    return false;
+}
+
+static void handshake(struct tcp *t, int side, const struct packet *p, uint64_t seq)
+{
+    struct tcp_half *h = &t->half[side], *other = &t->half[!side];
+    if (p->tcp_flags & TCP_SYN) {
+        h->syn = true;
+        if (!h->next || h->next == h->start)
+            h->start = h->next = seq;
+        h->near = max64(h->near, seq);
+        if (p->tcp_flags & TCP_ACK && !other->start) /* the SYN itself was not captured */
+            other->start = other->next = widen(p->ack, other->near);
+        if (p->tcp_flags & TCP_ACK && !other->near)
+            other->near = other->start;
+    } else if (h->syn && !other->start && seq == h->start && !p->payload_wire && p->tcp_flags & TCP_ACK &&
+               !(p->tcp_flags & (TCP_RST | TCP_FIN))) {
+        other->start = other->next = widen(p->ack, other->near); /* the third step of it: SYN-ACK was not captured */
+        if (!other->near)
+            other->near = other->start;
+    }
+}
+
+static void payload(struct tcp *t, int side, const struct packet *p, struct octets where, struct tcp_budget *budget,
+                    const struct tcp_reader *reader, void *arg)
+{
+    struct tcp_half *h = &t->half[side];
+    struct bytes data = p->payload;
+    if (h->next && where.at + 1 >= h->next && where.at < h->next && p->payload_wire <= 1)
+        return; /* a keep-alive probe: its octet is filler */
+    uint64_t end = where.at + data.len;
+    if (h->next && end <= h->next)
+        h->retrans++;
+    if (h->lost_to > where.at && h->lost_from < end)
+        h->late += (end < h->lost_to ? end : h->lost_to) - max64(where.at, h->lost_from);
+    if (h->near > ACK_WINDOW && where.at < h->near - ACK_WINDOW)
+        return; /* far outside any window */
+    h->high = max64(h->high, end);
+    if (h->next && where.at < h->next) {
+        size_t old = h->next - where.at < data.len ? (size_t)(h->next - where.at) : data.len;
+        data = bytes_part(data, old, data.len);
+        where.at += old;
+    }
+    if (!data.len)
+        return;
+    if (h->next && where.at == h->next && !h->held) {
+        give(t, side, data, &where, reader, arg);
+        return;
+    }
+    if (!hold(h, data, where, budget)) /* also where it touches: what is held beyond it came first and wins */
+        h->retrans++;
+    if (h->next)
+        drain(t, side, budget, reader, arg);
+}
+
+/* Reset, or both FINs: when the conversation ended, unless the other side goes on as if nothing had happened. */
+static void ending(struct tcp *t, int side, const struct packet *p, uint64_t seq)
+{
+    struct tcp_half *h = &t->half[side];
+    if (p->tcp_flags & TCP_RST) {
+        uint64_t from = h->next ? h->next : h->near;
+        if (!t->reset && (!from || (seq + ACK_WINDOW >= from && seq <= from + ACK_WINDOW))) {
+            t->reset = true;
+            t->end_when = p->when;
+            t->end_acked[0] = t->half[0].acked;
+            t->end_acked[1] = t->half[1].acked;
+        }
+        return;
+    }
+    if (p->tcp_flags & TCP_FIN && !h->fin)
+        h->fin = seq + p->payload_wire;
+    if (t->reset && t->half[!side].acked > t->end_acked[!side] && p->payload_wire) {
+        t->reset = false; /* it was ignored */
+        t->end_when = 0;
+    }
+    const struct tcp_half *a = &t->half[0], *b = &t->half[1];
+    if (!t->end_when && a->fin && b->fin && a->next >= a->fin && b->next >= b->fin)
+        t->end_when = p->when;
+}
+
+void tcp_segment(struct tcp *t, int side, const struct packet *p, struct tcp_budget *budget,
+                 const struct tcp_reader *reader, void *arg)
+{
+    struct tcp_half *h = &t->half[side];
+    h->packets++;
+    if (is_duplicate(h, p)) {
+        h->duplicates++;
+        return;
+    }
+    t->packets++;
+    h->last_when = p->when;
+    h->last_frame = p->frame;
+    if (h->packets == 1)
+        h->first_when = p->when;
+    uint64_t seq = widen(p->seq, h->near) + (p->tcp_flags & TCP_SYN ? 1 : 0); /* of the first octet */
+    if (!(p->tcp_flags & TCP_RST) || p->payload_wire)
+        handshake(t, side, p, seq);
+    uint64_t ack = acknowledged(t, side, p);
+    judge_acks(t, side, p, ack);
+    if (!(p->tcp_flags & TCP_RST)) {
+        h->near = max64(h->near, seq + p->payload_wire);
+        h->sent = max64(h->sent, seq + p->payload_wire);
+        h->top = max64(h->top, seq);
+        if (p->payload_wire) {
+            struct octets where = {seq, ack ? ack : t->half[!side].acked, t->half[!side].high, p->when, p->frame};
+            payload(t, side, p, where, budget, reader, arg);
+        }
+    }
+    ending(t, side, p, seq);
+    look_for_loss(t, 0, p, budget, reader, arg);
+    look_for_loss(t, 1, p, budget, reader, arg);
+}
+
+void tcp_finish(struct tcp *t, struct tcp_budget *budget, const struct tcp_reader *reader, void *arg)
+{
+    for (int side = 0; side < 2; side++) {
+        struct tcp_half *h = &t->half[side];
+        begin_midstream(t, side, h->last_when, budget, reader, arg, true);
+        if (!h->acks_trusted && h->turns)
+            h->acks_unusable = true; /* they never moved, to the end */
+        uint64_t end;
+        struct octets where = {.acked = t->half[!side].acked,
+                               .captured = t->half[!side].high,
+                               .when = h->last_when,
+                               .frame = h->last_frame};
+        while ((end = hole_end(h)) != 0)
+            lose(t, side, end, &where, budget, reader, arg);
+        if (h->next && h->sent > h->next)
+            lose(t, side, h->sent, &where, budget, reader, arg);
+    }
+}
+
+void tcp_release(struct tcp *t, struct tcp_budget *budget)
+{
+    for (int side = 0; side < 2; side++)
+        while (t->half[side].held)
+            free_first_held(&t->half[side], budget);
+}
+
+bool tcp_is_new(const struct tcp *t, int side, const struct packet *p)
+{
+    const struct tcp_half *h = &t->half[side];
+    if (!(p->tcp_flags & TCP_SYN) || p->tcp_flags & TCP_ACK)
+        return false;
+    if (!h->near)
+        return false;
+    uint64_t seq = widen(p->seq, h->near) + 1;
+    if (h->syn && seq == h->start)
+        return false; /* sent or captured again */
+    if (t->end_when || t->half[0].fin || t->half[1].fin)
+        return true;
+    return !h->start || seq < h->start || seq > h->near + ACK_WINDOW;
+}
+
+bool tcp_dark(const struct tcp *t, int side)
+{
+    const struct tcp_half *h = &t->half[side], *other = &t->half[!side];
+    return !h->packets && h->near && (other->packets >= 8 || other->last_when - other->first_when >= CLOCK_S);
+}
+
+bool tcp_closed(const struct tcp *t, int side)
+{
+    const struct tcp_half *h = &t->half[side];
+    return h->fin && h->next >= h->fin;
+}
+
+bool tcp_acks_unknown(const struct tcp *t, int side)
+{
+    const struct tcp_half *h = &t->half[side];
+    return !h->acks_trusted && !h->acks_unusable && t->half[!side].octets;
+}
+
+uint64_t tcp_acked_unseen(const struct tcp *t, int side)
+{
+    const struct tcp_half *h = &t->half[side];
+    uint64_t from = max64(max64(h->high, h->start), h->next);
+    uint64_t fin = h->fin && h->acked > h->fin ? 1 : 0;
+    return from && h->acked > from + fin ? h->acked - from - fin : 0;
+}
