@@ -10,16 +10,29 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-/* KIND(name): session, message, auth, tls, stats */
+/* KIND(name, doc): session, message, auth, tls, stats */
 enum kind {
 #define KIND(name, doc) KIND_##name,
 #include "kinds.def"
 #undef KIND
 };
 
-/* SCOPE(name): `all`, every kind, every group (command, rcpt, eod_odd, ntlm, ...) */
+/* SCOPE(name, doc): `all`, every kind, every group (command, rcpt, eod_odd, ntlm, ...) */
 enum field_scope {
 #define SCOPE(name, doc) SCOPE_##name,
+#include "kinds.def"
+#undef SCOPE
+};
+
+/* Apart from the enums, so that a switch over one needs no case for its count. */
+enum {
+    KIND_COUNT = 0
+#define KIND(name, doc) +1
+#include "kinds.def"
+#undef KIND
+    ,
+    SCOPE_COUNT = 0
+#define SCOPE(name, doc) +1
 #include "kinds.def"
 #undef SCOPE
 };
@@ -31,11 +44,12 @@ enum field_type {
     WORDS,  /* a list of them */
     NUMBER, /* unsigned, 64 bits */
     NUMBERS,
-    TIME,   /* nanoseconds since 1970 */
-    FLAG,   /* written only where true */
-    GROUP,  /* one object; its fields are those of the scope of the same name */
-    GROUPS, /* a list of objects */
-    COUNTS, /* an object of key -> number */
+    TIME,    /* nanoseconds since 1970 */
+    FLAG,    /* written only where true */
+    BOOLEAN, /* written as true or false */
+    GROUP,   /* one object; its fields are those of the scope of the same name */
+    GROUPS,  /* a list of objects */
+    COUNTS,  /* an object of key -> number */
 };
 
 enum field {
@@ -70,6 +84,11 @@ extern const struct note_info note_infos[NOTE_COUNT];
 
 const char *kind_name(enum kind k);
 const char *scope_name(enum field_scope s);
+enum field_scope kind_scope(enum kind k); /* the scope of the same name */
+
+/* How `lossy` and `truncated` name a field: "subject", "commands.arg". */
+#define FIELD_PATH_SIZE 64
+void field_path(enum field f, char path[static FIELD_PATH_SIZE]);
 
 struct record;
 
@@ -82,24 +101,29 @@ enum kind record_kind(const struct record *r);
 size_t record_size(const struct record *r);
 
 /* Setters. What they are given is copied. The field's type must fit (asserted); scalars are set once in their scope.
-   A text longer than limits->text is cut there, an item of a list beyond limits->list is left out; both name the field
-   in `truncated` (all_truncated, by its dotted path) when the record is written. */
+   A text longer than limits->text is cut there, never within a character of UTF-8; an item of a list (or pair of
+   COUNTS) beyond limits->list, counted within the group it stands in, is left out. Both add the field's path to
+   `truncated`, once, as soon as the record is outside any group. Groups of rcpt and commands are not counted: who
+   appends them bounds them. */
 void record_text(struct record *r, enum field f, struct bytes text);                 /* TEXT, TEXTS */
 void record_word(struct record *r, enum field f, const char *word);                  /* WORD, WORDS */
 void record_number(struct record *r, enum field f, uint64_t value);                  /* NUMBER, NUMBERS */
 void record_time(struct record *r, enum field f, int64_t ns);                        /* TIME */
-void record_flag(struct record *r, enum field f);                                    /* FLAG */
+void record_flag(struct record *r, enum field f);                                    /* FLAG, BOOLEAN: true */
+void record_boolean(struct record *r, enum field f, bool value);                     /* BOOLEAN */
 void record_count(struct record *r, enum field f, struct bytes key, uint64_t value); /* COUNTS: appends one pair */
 void record_begin(struct record *r, enum field f); /* GROUP, GROUPS: fields until record_end are inside */
 void record_end(struct record *r);
 
-/* Removes every entry of f (with all inside it, for a group) from the top level: for what a later reply replaces
-   (`caps`, `helo`). */
+/* Removes every entry of f (with all inside it, for a group) from the top level, and its path from `truncated`: for
+   what a later reply replaces (`caps`, `helo`). The record must be outside any group. */
 void record_drop(struct record *r, enum field f);
 
+/* Is there an entry of f, at any depth? In constant time. */
 bool record_has(const struct record *r, enum field f);
 
-/* Appends all entries of `from`, as they are. Both must be outside any group. */
+/* Appends all entries of `from`, as they are; what both name in `truncated` stands there once. Both must be outside any
+   group. */
 void record_join(struct record *r, const struct record *from);
 
 /* Removes all entries, keeps the memory. */
@@ -110,7 +134,7 @@ struct entry {
     enum field field;
     bool end;          /* the end of the innermost group; no value */
     struct bytes text; /* TEXT(S), WORD(S), and the key of COUNTS */
-    uint64_t number;   /* NUMBER(S), COUNTS; TIME as int64_t */
+    uint64_t number;   /* NUMBER(S), COUNTS; TIME as int64_t; BOOLEAN as 0 or 1 */
 };
 
 /* The entry at *at; moves *at behind it. False at the end. Groups are entered: a GROUP entry, then its fields, then an

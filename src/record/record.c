@@ -1,0 +1,509 @@
+/* The log of entries that a record is, and the tables of kinds, scopes, fields and notes made from the .def files.
+
+   An entry is {field, 16 bits; length, 32 bits; octets}. Numbers are 8 octets in the machine's order, COUNTS 8 octets
+   and the key. A group is an entry of no length, its fields, and an entry of the field END. */
+#include "record.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define END         0xffffu
+#define HEAD_SIZE   6
+#define FIRST_CAP   128
+#define DEPTH_MAX   4 /* groups inside groups: fields.def has one level */
+#define FIELD_WORDS ((FIELD_COUNT + 63) / 64)
+
+/* Which scope is inside a group of that name. A group that is missing here does not compile. */
+enum {
+    INSIDE_commands = SCOPE_command,
+    INSIDE_rcpt = SCOPE_rcpt,
+    INSIDE_eod_odd = SCOPE_eod_odd,
+    INSIDE_ntlm = SCOPE_ntlm,
+};
+
+#define INNER_TEXT(name)    SCOPE_all
+#define INNER_TEXTS(name)   SCOPE_all
+#define INNER_WORD(name)    SCOPE_all
+#define INNER_WORDS(name)   SCOPE_all
+#define INNER_NUMBER(name)  SCOPE_all
+#define INNER_NUMBERS(name) SCOPE_all
+#define INNER_TIME(name)    SCOPE_all
+#define INNER_FLAG(name)    SCOPE_all
+#define INNER_BOOLEAN(name) SCOPE_all
+#define INNER_COUNTS(name)  SCOPE_all
+#define INNER_GROUP(name)   (enum field_scope) INSIDE_##name
+#define INNER_GROUPS(name)  (enum field_scope) INSIDE_##name
+
+const struct field_info field_infos[FIELD_COUNT] = {
+#define FIELD(scope, name, type, doc) {#name, SCOPE_##scope, type, INNER_##type(name), doc},
+#include "fields.def"
+#undef FIELD
+};
+
+const struct note_info note_infos[NOTE_COUNT] = {
+#define NOTE(name, doc) {#name, doc},
+#include "notes.def"
+#undef NOTE
+};
+
+/* A place in record.items for every field that is counted, and only for those: sessions hold a record each. */
+#define SLOT_TEXT(slot)
+#define SLOT_WORD(slot)
+#define SLOT_NUMBER(slot)
+#define SLOT_TIME(slot)
+#define SLOT_FLAG(slot)
+#define SLOT_BOOLEAN(slot)
+#define SLOT_GROUP(slot)
+#define SLOT_TEXTS(slot)   slot,
+#define SLOT_WORDS(slot)   slot,
+#define SLOT_NUMBERS(slot) slot,
+#define SLOT_COUNTS(slot)  slot,
+#define SLOT_GROUPS(slot)  slot,
+enum {
+#define FIELD(scope, name, type, doc) SLOT_##type(SLOT_##scope##_##name)
+#include "fields.def"
+#undef FIELD
+    SLOT_COUNT
+};
+
+#define NUMBERED_TEXT(slot)    0
+#define NUMBERED_WORD(slot)    0
+#define NUMBERED_NUMBER(slot)  0
+#define NUMBERED_TIME(slot)    0
+#define NUMBERED_FLAG(slot)    0
+#define NUMBERED_BOOLEAN(slot) 0
+#define NUMBERED_GROUP(slot)   0
+#define NUMBERED_TEXTS(slot)   slot
+#define NUMBERED_WORDS(slot)   slot
+#define NUMBERED_NUMBERS(slot) slot
+#define NUMBERED_COUNTS(slot)  slot
+#define NUMBERED_GROUPS(slot)  slot
+static const uint8_t slots[FIELD_COUNT] = {
+#define FIELD(scope, name, type, doc) NUMBERED_##type(SLOT_##scope##_##name),
+#include "fields.def"
+#undef FIELD
+};
+_Static_assert(SLOT_COUNT <= UINT8_MAX, "slots are octets");
+_Static_assert(FIELD_COUNT < END, "identifiers have 16 bits");
+
+struct record {
+    const struct limits *limits;
+    uint8_t *data;
+    size_t len, cap;
+    uint16_t open[DEPTH_MAX]; /* the groups we are in */
+    uint8_t kind, depth;
+    uint8_t skipped; /* groups open inside one that the list had no room for, that one included */
+    bool cut_news;   /* cut[] may have what `truncated` does not have yet */
+    uint64_t has[FIELD_WORDS], cut[FIELD_WORDS], told[FIELD_WORDS]; /* told: in `truncated` */
+    uint32_t items[SLOT_COUNT];
+};
+
+static bool bit(const uint64_t *bits, enum field f)
+{
+    return bits[f / 64] >> (f % 64) & 1;
+}
+
+static void bit_set(uint64_t *bits, enum field f)
+{
+    bits[f / 64] |= UINT64_C(1) << (f % 64);
+}
+
+static void bit_clear(uint64_t *bits, enum field f)
+{
+    bits[f / 64] &= ~(UINT64_C(1) << (f % 64));
+}
+
+const char *kind_name(enum kind k)
+{
+    static const char *const names[] = {
+#define KIND(name, doc) #name,
+#include "kinds.def"
+#undef KIND
+    };
+    return names[k];
+}
+
+const char *scope_name(enum field_scope s)
+{
+    static const char *const names[] = {
+#define SCOPE(name, doc) #name,
+#include "kinds.def"
+#undef SCOPE
+    };
+    return names[s];
+}
+
+enum field_scope kind_scope(enum kind k)
+{
+    static const enum field_scope scopes[] = {
+#define KIND(name, doc) SCOPE_##name,
+#include "kinds.def"
+#undef KIND
+    };
+    return scopes[k];
+}
+
+/* The group field whose inside that scope is, or FIELD_COUNT for the scopes of the top level. */
+static enum field scope_parent(enum field_scope s)
+{
+    for (unsigned f = 0; s != SCOPE_all && f < FIELD_COUNT; f++)
+        if (field_infos[f].inner == s)
+            return (enum field)f;
+    return FIELD_COUNT;
+}
+
+void field_path(enum field f, char path[static FIELD_PATH_SIZE])
+{
+    enum field parent = scope_parent(field_infos[f].scope);
+    if (parent == FIELD_COUNT)
+        snprintf(path, FIELD_PATH_SIZE, "%s", field_infos[f].name);
+    else
+        snprintf(path, FIELD_PATH_SIZE, "%s.%s", field_infos[parent].name, field_infos[f].name);
+}
+
+static bool is_list(enum field_type type)
+{
+    return type == TEXTS || type == WORDS || type == NUMBERS || type == COUNTS || type == GROUPS;
+}
+
+struct record *record_new(enum kind k, const struct limits *limits)
+{
+    struct record *r = memory_get(sizeof *r);
+    r->limits = limits;
+    r->kind = (uint8_t)k;
+    return r;
+}
+
+void record_free(struct record *r)
+{
+    if (!r)
+        return;
+    free(r->data);
+    free(r);
+}
+
+enum kind record_kind(const struct record *r)
+{
+    return (enum kind)r->kind;
+}
+
+size_t record_size(const struct record *r)
+{
+    return r->len;
+}
+
+static uint8_t *room(struct record *r, size_t n)
+{
+    if (n > r->cap - r->len) {
+        size_t cap = r->cap ? r->cap : FIRST_CAP;
+        while (cap - r->len < n)
+            cap *= 2;
+        r->data = memory_resize(r->data, cap);
+        r->cap = cap;
+    }
+    return r->data + r->len;
+}
+
+/* Appends an entry of two parts, either of which may be empty. */
+static void append(struct record *r, unsigned field, const void *number, struct bytes text)
+{
+    size_t number_len = number ? sizeof(uint64_t) : 0, len = number_len + text.len;
+    assert(len <= UINT32_MAX);
+    uint8_t *at = room(r, HEAD_SIZE + len);
+    uint16_t id = (uint16_t)field;
+    uint32_t len32 = (uint32_t)len;
+    memcpy(at, &id, sizeof id);
+    memcpy(at + 2, &len32, sizeof len32);
+    if (number)
+        memcpy(at + HEAD_SIZE, number, number_len);
+    if (text.len)
+        memcpy(at + HEAD_SIZE + number_len, text.data, text.len);
+    r->len += HEAD_SIZE + len;
+    if (field < FIELD_COUNT)
+        bit_set(r->has, (enum field)field);
+}
+
+/* Writes into `truncated` what was cut since, unless a group is open: it belongs to the top level. */
+static void tell_cuts(struct record *r)
+{
+    if (!r->cut_news || r->depth)
+        return;
+    r->cut_news = false;
+    for (unsigned f = 0; f < FIELD_COUNT; f++)
+        if (bit(r->cut, (enum field)f) && !bit(r->told, (enum field)f)) {
+            char path[FIELD_PATH_SIZE];
+            field_path((enum field)f, path);
+            append(r, F_all_truncated, NULL, bytes_of_string(path));
+            bit_set(r->told, (enum field)f);
+        }
+}
+
+static void cut(struct record *r, enum field f)
+{
+    if (bit(r->cut, f))
+        return;
+    bit_set(r->cut, f);
+    r->cut_news = true;
+    tell_cuts(r);
+}
+
+/* May one more entry of f be appended here? Counts it where f is a list. */
+static bool admit(struct record *r, enum field f)
+{
+    if (r->skipped)
+        return false;
+    enum field_scope here = r->depth ? field_infos[r->open[r->depth - 1]].inner : kind_scope((enum kind)r->kind);
+    assert(field_infos[f].scope == here || (!r->depth && field_infos[f].scope == SCOPE_all));
+    (void)here;
+    if (!is_list(field_infos[f].type) || f == F_session_commands || f == F_message_rcpt || f == F_all_truncated)
+        return true;
+    if (r->items[slots[f]] >= r->limits->list) {
+        cut(r, f);
+        return false;
+    }
+    r->items[slots[f]]++;
+    return true;
+}
+
+void record_text(struct record *r, enum field f, struct bytes text)
+{
+    assert(field_infos[f].type == TEXT || field_infos[f].type == TEXTS);
+    if (!admit(r, f))
+        return;
+    size_t len = text.len;
+    if (len > r->limits->text) {
+        len = (size_t)r->limits->text;
+        for (size_t back = 0; back < 3 && back < len && (text.data[len - back] & 0xc0) == 0x80; back++)
+            if ((text.data[len - back - 1] & 0xc0) == 0xc0) { /* the lead octet of the character we would cut */
+                len -= back + 1;
+                break;
+            }
+    }
+    append(r, f, NULL, bytes_part(text, 0, len));
+    if (len < text.len)
+        cut(r, f);
+}
+
+void record_word(struct record *r, enum field f, const char *word)
+{
+    assert(field_infos[f].type == WORD || field_infos[f].type == WORDS);
+    if (admit(r, f))
+        append(r, f, NULL, bytes_of_string(word));
+}
+
+static void add_number(struct record *r, enum field f, uint64_t value)
+{
+    if (admit(r, f))
+        append(r, f, &value, (struct bytes){NULL, 0});
+}
+
+void record_number(struct record *r, enum field f, uint64_t value)
+{
+    assert(field_infos[f].type == NUMBER || field_infos[f].type == NUMBERS);
+    add_number(r, f, value);
+}
+
+void record_time(struct record *r, enum field f, int64_t ns)
+{
+    assert(field_infos[f].type == TIME);
+    add_number(r, f, (uint64_t)ns);
+}
+
+void record_flag(struct record *r, enum field f)
+{
+    assert(field_infos[f].type == FLAG || field_infos[f].type == BOOLEAN);
+    add_number(r, f, 1);
+}
+
+void record_boolean(struct record *r, enum field f, bool value)
+{
+    assert(field_infos[f].type == BOOLEAN);
+    add_number(r, f, value);
+}
+
+void record_count(struct record *r, enum field f, struct bytes key, uint64_t value)
+{
+    assert(field_infos[f].type == COUNTS);
+    if (!admit(r, f))
+        return;
+    struct bytes part = bytes_part(key, 0, (size_t)r->limits->text);
+    append(r, f, &value, part);
+    if (part.len < key.len)
+        cut(r, f);
+}
+
+void record_begin(struct record *r, enum field f)
+{
+    assert(field_infos[f].type == GROUP || field_infos[f].type == GROUPS);
+    if (!admit(r, f)) {
+        assert(r->skipped < UINT8_MAX);
+        r->skipped++;
+        return;
+    }
+    assert(r->depth < DEPTH_MAX);
+    append(r, f, NULL, (struct bytes){NULL, 0});
+    r->open[r->depth++] = (uint16_t)f;
+    for (unsigned i = 0; i < FIELD_COUNT; i++)
+        if (field_infos[i].scope == field_infos[f].inner && is_list(field_infos[i].type))
+            r->items[slots[i]] = 0;
+}
+
+void record_end(struct record *r)
+{
+    if (r->skipped) {
+        r->skipped--;
+        return;
+    }
+    assert(r->depth);
+    append(r, END, NULL, (struct bytes){NULL, 0});
+    r->depth--;
+    tell_cuts(r);
+}
+
+/* The field and length of the entry at `at`, and where its octets begin. */
+static unsigned head(const struct record *r, size_t at, struct bytes *value)
+{
+    uint16_t id;
+    uint32_t len;
+    memcpy(&id, r->data + at, sizeof id);
+    memcpy(&len, r->data + at + 2, sizeof len);
+    *value = bytes_of(r->data + at + HEAD_SIZE, len);
+    return id;
+}
+
+/* Behind the entry at `at`, and behind its whole inside where it is a group. */
+static size_t entry_after(const struct record *r, size_t at)
+{
+    unsigned depth = 0;
+    do {
+        struct bytes value;
+        unsigned f = head(r, at, &value);
+        at += HEAD_SIZE + value.len;
+        if (f == END)
+            depth--;
+        else if (field_infos[f].type == GROUP || field_infos[f].type == GROUPS)
+            depth++;
+    } while (depth);
+    return at;
+}
+
+/* Is it f, or does it say that f, or what is inside f, was cut? */
+static bool belongs(unsigned id, struct bytes value, enum field f)
+{
+    if (id == f)
+        return true;
+    const char *name = field_infos[f].name;
+    size_t len = strlen(name);
+    return id == F_all_truncated && value.len >= len && !memcmp(value.data, name, len) &&
+           (value.len == len || value.data[len] == '.');
+}
+
+void record_drop(struct record *r, enum field f)
+{
+    assert(!r->depth && !r->skipped &&
+           (field_infos[f].scope == SCOPE_all || scope_parent(field_infos[f].scope) == FIELD_COUNT));
+    if (!bit(r->has, f) && !bit(r->cut, f))
+        return;
+    size_t kept = 0;
+    bool truncated = false;
+    for (size_t at = 0; at < r->len;) {
+        struct bytes value;
+        unsigned id = head(r, at, &value);
+        size_t after = entry_after(r, at);
+        if (!belongs(id, value, f)) {
+            truncated |= id == F_all_truncated;
+            memmove(r->data + kept, r->data + at, after - at);
+            kept += after - at;
+        }
+        at = after;
+    }
+    r->len = kept;
+    for (unsigned i = 0; i < FIELD_COUNT; i++)
+        if (i == f || (field_infos[f].inner != SCOPE_all && field_infos[i].scope == field_infos[f].inner)) {
+            bit_clear(r->has, (enum field)i);
+            bit_clear(r->cut, (enum field)i);
+            bit_clear(r->told, (enum field)i);
+        }
+    if (!truncated)
+        bit_clear(r->has, F_all_truncated);
+    if (is_list(field_infos[f].type))
+        r->items[slots[f]] = 0;
+}
+
+bool record_has(const struct record *r, enum field f)
+{
+    return bit(r->has, f);
+}
+
+void record_join(struct record *r, const struct record *from)
+{
+    assert(!r->depth && !from->depth && r != from);
+    for (size_t at = 0; at < from->len;) {
+        struct bytes value;
+        unsigned id = head(from, at, &value);
+        size_t after = entry_after(from, at);
+        if (id != F_all_truncated) {
+            memcpy(room(r, after - at), from->data + at, after - at);
+            r->len += after - at;
+        }
+        at = after;
+    }
+    for (unsigned i = 0; i < FIELD_WORDS; i++) {
+        uint64_t had = r->cut[i];
+        r->cut[i] |= from->cut[i];
+        r->cut_news |= r->cut[i] != had;
+        r->has[i] |= from->has[i];
+    }
+    for (unsigned i = 0; i < SLOT_COUNT; i++)
+        r->items[i] += from->items[i];
+    tell_cuts(r);
+}
+
+void record_reset(struct record *r)
+{
+    r->len = 0;
+    r->depth = r->skipped = 0;
+    r->cut_news = false;
+    memset(r->has, 0, sizeof r->has);
+    memset(r->cut, 0, sizeof r->cut);
+    memset(r->told, 0, sizeof r->told);
+    memset(r->items, 0, sizeof r->items);
+}
+
+bool record_next(const struct record *r, size_t *at, struct entry *ret)
+{
+    if (*at >= r->len)
+        return false;
+    struct bytes value;
+    unsigned id = head(r, *at, &value);
+    *at += HEAD_SIZE + value.len;
+    *ret = (struct entry){.field = id == END ? FIELD_COUNT : (enum field)id, .end = id == END};
+    if (ret->end)
+        return true;
+    switch (field_infos[id].type) {
+    case TEXT:
+    case TEXTS:
+    case WORD:
+    case WORDS:
+        ret->text = value;
+        break;
+    case COUNTS:
+        ret->text = bytes_part(value, sizeof(uint64_t), value.len);
+        memcpy(&ret->number, value.data, sizeof ret->number);
+        break;
+    case NUMBER:
+    case NUMBERS:
+    case TIME:
+    case FLAG:
+    case BOOLEAN:
+        memcpy(&ret->number, value.data, sizeof ret->number);
+        break;
+    case GROUP:
+    case GROUPS:
+        break;
+    }
+    return true;
+}
