@@ -7,7 +7,7 @@
 
 enum source_status {
     SOURCE_FRAME,  /* *frame is set; its data lives until the next call */
-    SOURCE_IDLE,   /* live only: nothing came for 100 ms, or a signal interrupted */
+    SOURCE_IDLE,   /* live only: nothing is there now */
     SOURCE_END,    /* the end, as it should be */
     SOURCE_BROKEN, /* damaged or cut: err says what and at which offset; all before it was given; nothing follows */
 };
@@ -35,7 +35,11 @@ struct source *source_open_live(const char *interface, const struct live_setting
    type in turn. False, with the reason, when it cannot be compiled. */
 bool source_filter(struct source *src, const char *expression, struct error *err);
 
-/* The next frame. frame->number is not set: the caller counts over all sources. */
+/* What poll(2) can wait at for the next frame of an interface; -1 for files. */
+int source_descriptor(const struct source *src);
+
+/* The next frame. frame->number is not set: the caller counts over all sources. An interface never waits (see
+   source_descriptor); a read from standard input that a signal interrupts ends the source. */
 enum source_status source_next(struct source *src, struct frame *frame, struct error *err);
 
 void source_counts(struct source *src, struct source_counts *ret);
