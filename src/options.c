@@ -1,0 +1,413 @@
+/* The command line. The letters are tcpdump's, so are the words behind the options: a capture filter. */
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+enum option_key {
+    OPTION_READ,
+    OPTION_INTERFACE,
+    OPTION_OUTPUT,
+    OPTION_COUNT,
+    OPTION_SNAPLEN,
+    OPTION_NO_PROMISCUOUS,
+    OPTION_PORTS,
+    OPTION_ANY_PORT,
+    OPTION_VLAN_APART,
+    OPTION_HOLD,
+    OPTION_INTERIM,
+    OPTION_LIMIT,
+    OPTION_STATS,
+    OPTION_SENSOR,
+    OPTION_COLOR,
+    OPTION_PROGRESS,
+    OPTION_QUIET,
+    OPTION_VERBOSE,
+    OPTION_INTERFACES,
+    OPTION_SCHEMA,
+    OPTION_VERSION,
+    OPTION_HELP,
+    OPTION_KEYS
+};
+
+const struct option_info option_infos[] = {
+    [OPTION_READ] = {"read", "FILE", "capture file: pcap, pcapng, also .gz .zst .lz4 .xz; - is standard input", 'r'},
+    [OPTION_INTERFACE] = {"interface", "NAME", "capture from this interface, or any", 'i'},
+    [OPTION_OUTPUT] = {"output", "FORMAT[:TARGET]", "json, text or summary, to a file or - (standard output)", 'o'},
+    [OPTION_COUNT] = {"count", "NUMBER", "stop after this many packets", 'c'},
+    [OPTION_SNAPLEN] = {"snapshot-length", "OCTETS", "of each packet, from an interface (262144)", 's'},
+    [OPTION_NO_PROMISCUOUS] = {"no-promiscuous-mode", NULL, "leave the interface as it is", 'p'},
+    [OPTION_PORTS] = {"ports", "LIST", "look at these (25,465,587,2525,24,110,995,143,993)", 0},
+    [OPTION_ANY_PORT] = {"any-port", NULL, "look at every TCP connection; what is no mail gives no record", 0},
+    [OPTION_VLAN_APART] = {"vlan-apart", NULL, "the same addresses in two VLANs are two connections", 0},
+    [OPTION_HOLD] = {"hold", "OCTETS", "one side may wait for the other with at most these", 0},
+    [OPTION_INTERIM] = {"interim", "SECONDS", "write sessions that last longer in parts (0: when they end)", 0},
+    [OPTION_LIMIT] = {"limit", "NAME=VALUE", "change a limit; --limit help lists them", 0},
+    [OPTION_STATS] = {"stats", "SECONDS", "a stats record each time (0: only the final one)", 0},
+    [OPTION_SENSOR] = {"sensor", "NAME", "put this name into every record", 0},
+    [OPTION_COLOR] = {"color", "WHEN", "auto, always or never; NO_COLOR is honoured", 0},
+    [OPTION_PROGRESS] = {"progress", "WHEN", "auto, always or never, on standard error", 0},
+    [OPTION_QUIET] = {"quiet", NULL, "no packet counts at the end of a live capture", 'q'},
+    [OPTION_VERBOSE] = {"verbose", NULL, "say on standard error what is read and what was skipped", 'v'},
+    [OPTION_INTERFACES] = {"list-interfaces", NULL, "list the interfaces and exit", 'D'},
+    [OPTION_SCHEMA] = {"schema", NULL, "print the JSON Schema of the records and exit", 0},
+    [OPTION_VERSION] = {"version", NULL, "print the version and exit", 0},
+    [OPTION_HELP] = {"help", NULL, "print this and exit", 'h'},
+};
+
+const unsigned option_count = OPTION_KEYS;
+
+/* getopt's value of a long option; below it are letters */
+enum { LONG_FIRST = 256, SENSOR_MAX = 64, PORTS_MAX = 1024, SNAPLEN_MAX = 262144 };
+
+static enum option_key key_of(int value)
+{
+    unsigned i = 0;
+    if (value >= LONG_FIRST)
+        return (enum option_key)(value - LONG_FIRST);
+    while (i < option_count && option_infos[i].letter != value)
+        i++;
+    return (enum option_key)i;
+}
+
+/* "-r" or "--read", as the user wrote it. */
+static const char *spelled(int value, char text[static 40])
+{
+    enum option_key key = key_of(value);
+    if (value < LONG_FIRST)
+        snprintf(text, 40, "-%c", value);
+    else
+        snprintf(text, 40, "--%s", key < OPTION_KEYS ? option_infos[key].name : "?");
+    return text;
+}
+
+static bool number(enum option_key key, const char *text, uint64_t least, uint64_t most, uint64_t *ret,
+                   struct error *err)
+{
+    struct bytes rest = bytes_of_string(text);
+    uint64_t value;
+    if (!bytes_number(&rest, &value) || rest.len)
+        return error_set(err, "--%s needs a whole number, not '%s'", option_infos[key].name, text);
+    if (value < least || value > most)
+        return error_set(err, "--%s %s is out of range: %llu to %llu", option_infos[key].name, text,
+                         (unsigned long long)least, (unsigned long long)most);
+    *ret = value;
+    return true;
+}
+
+static bool seconds(enum option_key key, const char *text, int64_t *ret, struct error *err)
+{
+    uint64_t value;
+    if (!number(key, text, 0, 86400 * 366, &value, err))
+        return false;
+    *ret = (int64_t)value * CLOCK_S;
+    return true;
+}
+
+static bool ports(struct options *o, const char *text, struct error *err)
+{
+    struct bytes rest = bytes_of_string(text);
+    uint16_t *list = memory_get((PORTS_MAX + 1) * sizeof *list);
+    unsigned count = 0;
+    free(o->ports);
+    o->ports = list;
+    for (;;) {
+        uint64_t port;
+        if (!bytes_number(&rest, &port) || port < 1 || port > UINT16_MAX)
+            return error_set(err, "--ports needs numbers from 1 to 65535 with commas between, not '%s'", text);
+        if (count == PORTS_MAX)
+            return error_set(err, "--ports takes at most %d ports; --any-port looks at all", PORTS_MAX);
+        list[count++] = (uint16_t)port;
+        if (!rest.len)
+            break;
+        if (rest.data[0] != ',')
+            return error_set(err, "--ports needs numbers with commas between, not '%s'", text);
+        rest = bytes_part(rest, 1, SIZE_MAX);
+    }
+    o->engine.ports = list;
+    return true;
+}
+
+static bool limit(struct options *o, const char *text, struct error *err)
+{
+    const char *equals = strchr(text, '=');
+    if (!strcmp(text, "help")) {
+        o->action = ACTION_LIMITS;
+        return true;
+    }
+    if (!equals)
+        return error_set(err, "--limit needs NAME=VALUE, not '%s'; --limit help lists the names", text);
+    for (unsigned i = 0; i < limit_count; i++) {
+        const struct limit_info *l = &limit_infos[i];
+        struct bytes rest = bytes_of_string(equals + 1);
+        uint64_t value;
+        if (!bytes_equal(bytes_of_string(l->name), bytes_of(text, (size_t)(equals - text))))
+            continue;
+        if (!bytes_number(&rest, &value) || rest.len || value < l->least || value > l->most)
+            return error_set(err, "limit %s needs a number from %llu to %llu, not '%s'", l->name,
+                             (unsigned long long)l->least, (unsigned long long)l->most, equals + 1);
+        *limits_at(&o->engine.limits, i) = value;
+        return true;
+    }
+    return error_set(err, "there is no limit '%.*s'; --limit help lists them", (int)(equals - text), text);
+}
+
+static bool sensor(struct options *o, const char *text, struct error *err)
+{
+    size_t len = strlen(text);
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return error_set(err, "--sensor takes a name without control characters");
+    if (!len || len > SENSOR_MAX)
+        return error_set(err, "--sensor takes a name of 1 to %d octets", SENSOR_MAX);
+    o->engine.sensor = text;
+    return true;
+}
+
+static bool when(enum option_key key, const char *text, enum when *ret, struct error *err)
+{
+    static const char *const words[] = {[WHEN_AUTO] = "auto", [WHEN_ALWAYS] = "always", [WHEN_NEVER] = "never"};
+    for (unsigned i = 0; i < 3; i++)
+        if (!strcmp(text, words[i])) {
+            *ret = (enum when)i;
+            return true;
+        }
+    return error_set(err, "--%s is auto, always or never, not '%s'", option_infos[key].name, text);
+}
+
+static void format_names(struct buf *names)
+{
+    for (unsigned i = 0; formats[i]; i++)
+        buf_printf(names, "%s%s", i ? ", " : "", formats[i]->name);
+}
+
+static const struct format *format_named(struct bytes name)
+{
+    for (unsigned i = 0; formats[i]; i++)
+        if (bytes_equal(name, bytes_of_string(formats[i]->name)))
+            return formats[i];
+    return NULL;
+}
+
+static void add_output(struct options *o, const struct format *format, const char *target)
+{
+    o->outputs = memory_resize(o->outputs, (o->output_count + 1) * sizeof *o->outputs);
+    o->outputs[o->output_count++] = (struct output_choice){format, target};
+}
+
+static bool output(struct options *o, const char *text, struct error *err)
+{
+    const char *colon = strchr(text, ':');
+    struct bytes name = bytes_of(text, colon ? (size_t)(colon - text) : strlen(text));
+    const struct format *format = format_named(name);
+    if (!format) {
+        struct buf names;
+        buf_init(&names, 256);
+        format_names(&names);
+        error_set(err, "there is no output format '%.*s'; there are: %.*s", (int)name.len, (const char *)name.data,
+                  (int)names.len, (const char *)names.data);
+        buf_release(&names);
+        return false;
+    }
+    if (colon && !colon[1])
+        return error_set(err, "-o %s has no target behind the colon; a file or - for standard output", text);
+    add_output(o, format, colon ? colon + 1 : "-");
+    return true;
+}
+
+static void add_name(const char ***list, unsigned *count, const char *name)
+{
+    *list = memory_resize(*list, (*count + 1) * sizeof **list);
+    (*list)[(*count)++] = name;
+}
+
+static bool read_file(struct options *o, const char *name, struct error *err)
+{
+    for (unsigned i = 0; i < o->file_count; i++)
+        if (!strcmp(name, "-") && !strcmp(o->files[i], "-"))
+            return error_set(err, "standard input can be read once only; -r - was given twice");
+    add_name(&o->files, &o->file_count, name);
+    return true;
+}
+
+static bool apply(struct options *o, enum option_key key, const char *text, struct error *err)
+{
+    uint64_t value = 0;
+    switch (key) {
+    case OPTION_READ:
+        return read_file(o, text, err);
+    case OPTION_INTERFACE:
+        add_name(&o->interfaces, &o->interface_count, text);
+        return true;
+    case OPTION_OUTPUT:
+        return output(o, text, err);
+    case OPTION_COUNT:
+        return number(key, text, 1, INT64_MAX, &o->count, err);
+    case OPTION_SNAPLEN:
+        if (!number(key, text, 0, SNAPLEN_MAX, &value, err))
+            return false;
+        o->snaplen = value ? (int)value : SNAPLEN_MAX;
+        return true;
+    case OPTION_NO_PROMISCUOUS:
+        o->promiscuous = false;
+        return true;
+    case OPTION_PORTS:
+        return ports(o, text, err);
+    case OPTION_ANY_PORT:
+        o->engine.any_port = true;
+        return true;
+    case OPTION_VLAN_APART:
+        o->engine.vlan_apart = true;
+        return true;
+    case OPTION_HOLD:
+        return number(key, text, 4096, UINT32_MAX, &o->engine.hold, err);
+    case OPTION_INTERIM:
+        return seconds(key, text, &o->engine.interim, err);
+    case OPTION_LIMIT:
+        return limit(o, text, err);
+    case OPTION_STATS:
+        return seconds(key, text, &o->stats, err);
+    case OPTION_SENSOR:
+        return sensor(o, text, err);
+    case OPTION_COLOR:
+        return when(key, text, &o->colour, err);
+    case OPTION_PROGRESS:
+        return when(key, text, &o->progress, err);
+    case OPTION_QUIET:
+        o->quiet = true;
+        return true;
+    case OPTION_VERBOSE:
+        o->verbose = true;
+        return true;
+    case OPTION_INTERFACES:
+        o->action = ACTION_INTERFACES;
+        return true;
+    case OPTION_SCHEMA:
+        o->action = ACTION_SCHEMA;
+        return true;
+    case OPTION_VERSION:
+        o->action = ACTION_VERSION;
+        return true;
+    case OPTION_HELP:
+        o->action = ACTION_HELP;
+        return true;
+    case OPTION_KEYS:
+        break;
+    }
+    return error_set(err, "unknown option");
+}
+
+/* getopt says only that something is wrong: which word, and what to do, is found here. */
+static bool misused(int answer, int value, const char *word, struct error *err)
+{
+    char name[40];
+    if (answer == ':') {
+        enum option_key key = key_of(value);
+        return error_set(err, "option '%s' needs %s; see mailtap --help", spelled(value, name),
+                         key < OPTION_KEYS ? option_infos[key].argument : "an argument");
+    }
+    if (value >= LONG_FIRST)
+        return error_set(err, "option '%s' takes no argument; see mailtap --help", spelled(value, name));
+    if (value)
+        return error_set(err, "unknown option '-%c'; see mailtap --help", value);
+    return error_set(err, "unknown or ambiguous option '%s'; see mailtap --help", word);
+}
+
+static void getopt_tables(struct option *longs, char *letters)
+{
+    *letters++ = ':'; /* tell a missing argument from an unknown option */
+    for (int i = 0; i < (int)option_count; i++) {
+        const struct option_info *info = &option_infos[i];
+        bool takes = info->argument != NULL;
+        longs[i] = (struct option){info->name, takes ? required_argument : no_argument, NULL, LONG_FIRST + i};
+        if (info->letter) {
+            *letters++ = info->letter;
+            if (takes)
+                *letters++ = ':';
+        }
+    }
+    *letters = 0;
+}
+
+static void join_filter(struct options *o, char **words)
+{
+    struct buf text;
+    if (!*words)
+        return;
+    buf_init(&text, 1 << 20);
+    for (char **word = words; *word; word++) {
+        buf_add_string(&text, word == words ? "" : " ");
+        buf_add_string(&text, *word);
+    }
+    buf_add_byte(&text, 0);
+    o->filter = (char *)text.data;
+}
+
+static bool complete(struct options *o, bool terminal, struct error *err)
+{
+    struct bytes usual = !terminal ? BYTES("json") : o->file_count ? BYTES("summary") : BYTES("text");
+    if (o->action != ACTION_RUN)
+        return true;
+    if (!o->file_count && !o->interface_count)
+        return error_set(err, "nothing to read: name a capture file with -r FILE or an interface with -i NAME "
+                              "(mailtap -D lists them); see mailtap --help");
+    if (o->file_count && o->interface_count)
+        return error_set(err, "-r and -i cannot be combined: read files, or watch interfaces");
+    if (!o->output_count)
+        add_output(o, format_named(usual), "-");
+    return true;
+}
+
+bool options_parse(struct options *o, int argc, char **argv, bool terminal, struct error *err)
+{
+    struct option longs[OPTION_KEYS + 1] = {0};
+    char letters[2 * OPTION_KEYS + 2];
+    int value;
+    *o = (struct options){.snaplen = SNAPLEN_MAX, .promiscuous = true};
+    engine_settings_init(&o->engine);
+    getopt_tables(longs, letters);
+    opterr = 0;
+    optind = 0; /* start afresh: the tests parse more than once */
+    while ((value = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+        if (value == '?' || value == ':')
+            return misused(value, optopt, argv[optind - 1], err);
+        if (!apply(o, key_of(value), optarg, err))
+            return false;
+    }
+    join_filter(o, argv + optind);
+    return complete(o, terminal, err);
+}
+
+void options_release(struct options *o)
+{
+    free(o->files);
+    free(o->interfaces);
+    free(o->outputs);
+    free(o->filter);
+    free(o->ports);
+}
+
+void options_help(struct buf *out)
+{
+    buf_add_string(out, "usage: mailtap -r FILE | -i NAME [options] [capture filter, as in tcpdump]\n");
+    for (unsigned i = 0; i < option_count; i++) {
+        const struct option_info *info = &option_infos[i];
+        char left[64];
+        snprintf(left, sizeof left, "%c%c%s--%s%s%s", info->letter ? '-' : ' ', info->letter ? info->letter : ' ',
+                 info->letter ? ", " : "  ", info->name, info->argument ? " " : "",
+                 info->argument ? info->argument : "");
+        buf_printf(out, "  %-29s %s\n", left, info->doc);
+    }
+    buf_add_string(out, "Manuals: mailtap(1), mailtap-records(5). With -r, -i, -o more than once, all of them.\n");
+}
+
+void options_limits(struct buf *out)
+{
+    for (unsigned i = 0; i < limit_count; i++)
+        buf_printf(out, "%-14s %11llu  %s\n", limit_infos[i].name, (unsigned long long)limit_infos[i].value,
+                   limit_infos[i].doc);
+}

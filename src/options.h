@@ -1,0 +1,56 @@
+/* The command line: one table of options, from which --help is made, the parser works and the tests compare the manual
+   page. */
+#ifndef MAILTAP_OPTIONS_H
+#define MAILTAP_OPTIONS_H
+
+#include "base/error.h"
+#include "engine.h"
+#include "output/format.h"
+
+enum exit_code { EXIT_DONE, EXIT_USAGE, EXIT_UNREADABLE, EXIT_DAMAGED }; /* and 128 + signal */
+
+struct option_info {
+    const char *name;     /* as in --name */
+    const char *argument; /* how --help calls it; null where there is none */
+    const char *doc;
+    char letter; /* as in -l, or 0 */
+};
+
+extern const struct option_info option_infos[]; /* in the order of --help */
+extern const unsigned option_count;
+
+enum options_action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_SCHEMA, ACTION_INTERFACES, ACTION_LIMITS };
+
+enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
+
+struct output_choice {
+    const struct format *format;
+    const char *target; /* "-" is standard output */
+};
+
+struct options {
+    enum options_action action;
+    const char **files, **interfaces;
+    unsigned file_count, interface_count;
+    struct output_choice *outputs; /* never empty after options_parse */
+    unsigned output_count;
+    char *filter;   /* pcap-filter(7), or null */
+    uint64_t count; /* packets after which to stop; 0: none */
+    int snaplen;
+    bool promiscuous, quiet, verbose;
+    int64_t stats; /* ns of capture time between stats records; 0: only the final one */
+    enum when colour, progress;
+    uint16_t *ports;               /* what engine.ports points to, if --ports was given */
+    struct engine_settings engine; /* emit is left null */
+};
+
+/* Reads the arguments, which must outlive the options. `terminal`: standard output is one, which decides the output
+   when none is named. False: err says what is wrong; options_release is due all the same. */
+bool options_parse(struct options *o, int argc, char **argv, bool terminal, struct error *err);
+void options_release(struct options *o);
+
+/* What --help and --limit help print. */
+void options_help(struct buf *out);
+void options_limits(struct buf *out);
+
+#endif
