@@ -1,0 +1,544 @@
+/* Reads dialogue files into steps. */
+#include "dialogue.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include <stdlib.h>
+
+#define PAYLOAD_MOST ((size_t)64 << 20)
+
+struct parser {
+    struct dialogue_file *d;
+    const char *path;
+    unsigned line;
+    struct error *err;
+    size_t step_cap;
+    bool split;      /* a line -- stood before: the next line begins a new segment */
+    bool spoken;     /* some turn was read: settings must stand before */
+    bool closed;     /* a FIN or RST is written out, so none is added */
+    struct buf data; /* of the segment that is being read */
+    struct step pending;
+    bool has_pending;
+};
+
+static bool fail(struct parser *p, const char *what, struct bytes where)
+{
+    return error_set(p->err, "%s:%u: %s \"%.*s\"", p->path, p->line, what, (int)(where.len < 60 ? where.len : 60),
+                     (const char *)where.data);
+}
+
+void texts_add(struct texts *t, struct bytes text)
+{
+    char *copy = memory_get(text.len + 1);
+
+    if (text.len > 0)
+        memcpy(copy, text.data, text.len);
+    t->list = memory_resize(t->list, (t->count + 2) * sizeof(*t->list));
+    t->list[t->count++] = copy;
+    t->list[t->count] = NULL;
+}
+
+bool texts_have(const struct texts *t, const char *text)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (strcmp(t->list[i], text) == 0)
+            return true;
+    return false;
+}
+
+void texts_release(struct texts *t)
+{
+    for (size_t i = 0; i < t->count; i++)
+        free(t->list[i]);
+    free(t->list);
+    *t = (struct texts){0};
+}
+
+static bool number_all(struct bytes text, uint64_t *ret)
+{
+    return bytes_number(&text, ret) && text.len == 0;
+}
+
+/* "5s", "-10s", "20ms", "100us" */
+static bool duration(struct bytes text, int64_t *ret)
+{
+    bool back = text.len > 0 && text.data[0] == '-';
+    uint64_t n;
+    int64_t unit;
+
+    if (back)
+        text = bytes_part(text, 1, SIZE_MAX);
+    if (!bytes_number(&text, &n) || n > 100000000)
+        return false;
+    if (bytes_equal(text, BYTES("s")))
+        unit = CLOCK_S;
+    else if (bytes_equal(text, BYTES("ms")))
+        unit = CLOCK_MS;
+    else if (bytes_equal(text, BYTES("us")))
+        unit = CLOCK_US;
+    else
+        return false;
+    *ret = (back ? -1 : 1) * (int64_t)n * unit;
+    return true;
+}
+
+static int hex_digit(uint8_t c)
+{
+    if (byte_is_digit(c))
+        return c - '0';
+    c = byte_upper(c);
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Appends the text with its escapes undone. */
+static bool unescape(struct parser *p, struct bytes text, struct buf *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+
+        if (c == '\\') {
+            int high, low;
+
+            if (++i == text.len)
+                return fail(p, "a backslash ends", text);
+            switch (text.data[i]) {
+            case 'r':
+                c = '\r';
+                break;
+            case 'n':
+                c = '\n';
+                break;
+            case 't':
+                c = '\t';
+                break;
+            case '0':
+                c = 0;
+                break;
+            case '\\':
+                break;
+            case 'x':
+                high = i + 2 < text.len ? hex_digit(text.data[i + 1]) : -1;
+                low = i + 2 < text.len ? hex_digit(text.data[i + 2]) : -1;
+                if (high < 0 || low < 0)
+                    return fail(p, "\\x wants two hexadecimal digits in", text);
+                c = (uint8_t)(high << 4 | low);
+                i += 2;
+                break;
+            default:
+                return fail(p, "unknown escape in", text);
+            }
+        }
+        if (!buf_add_byte(out, c))
+            return fail(p, "too long:", text);
+    }
+    return true;
+}
+
+static void step_add(struct parser *p, const struct step *s)
+{
+    struct dialogue_file *d = p->d;
+
+    if (d->step_count == p->step_cap) {
+        p->step_cap = p->step_cap > 0 ? p->step_cap * 2 : 32;
+        d->steps = memory_resize(d->steps, p->step_cap * sizeof(*d->steps));
+    }
+    d->steps[d->step_count++] = *s;
+}
+
+/* The segment that was being read is complete. */
+static void flush(struct parser *p)
+{
+    if (!p->has_pending)
+        return;
+    p->pending.len = p->data.len;
+    p->pending.octets = memory_get(p->data.len > 0 ? p->data.len : 1);
+    if (p->data.len > 0)
+        memcpy(p->pending.octets, p->data.data, p->data.len);
+    step_add(p, &p->pending);
+    buf_reset(&p->data);
+    p->has_pending = false;
+}
+
+/* What stands before the side: lost, dup, again, @N. */
+static bool prefixes(struct parser *p, struct bytes *line, struct step *s)
+{
+    for (;;) {
+        struct bytes rest = *line, word = bytes_word(&rest);
+
+        if (bytes_equal(word, BYTES("lost"))) {
+            s->lost = true;
+        } else if (bytes_equal(word, BYTES("dup"))) {
+            s->dup = true;
+        } else if (bytes_equal(word, BYTES("again"))) {
+            s->again = true;
+        } else if (word.len > 1 && word.data[0] == '@') {
+            bool back = word.data[1] == '-';
+            uint64_t n;
+
+            if ((word.data[1] != '-' && word.data[1] != '+') || !number_all(bytes_part(word, 2, SIZE_MAX), &n) ||
+                n > 100000)
+                return fail(p, "@ wants +N or -N in", *line);
+            s->shift = back ? -(int)n : (int)n;
+        } else {
+            return true;
+        }
+        *line = bytes_part(rest, rest.len > 0 && rest.data[0] == ' ' ? 1 : 0, SIZE_MAX);
+    }
+}
+
+static bool same_segment(const struct step *a, const struct step *b)
+{
+    return a->server == b->server && a->crossing == b->crossing && a->lost == b->lost && a->dup == b->dup &&
+           a->again == b->again && a->shift == b->shift;
+}
+
+/* Is a turn of that side still going on? A wait does not end it. */
+static bool continues(const struct parser *p, bool server)
+{
+    if (p->has_pending)
+        return p->pending.server == server;
+    for (size_t i = p->d->step_count; i-- > 0;) {
+        const struct step *s = p->d->steps + i;
+
+        if (s->kind == STEP_CONNECTION)
+            return false;
+        if (s->kind != STEP_WAIT)
+            return s->server == server;
+    }
+    return false;
+}
+
+/* "C! fin" and so on. */
+static bool control(struct parser *p, struct bytes word, struct step *s)
+{
+    word = bytes_trim(word);
+    if (bytes_equal(word, BYTES("fin")))
+        s->kind = STEP_FIN;
+    else if (bytes_equal(word, BYTES("rst")))
+        s->kind = STEP_RST;
+    else if (bytes_equal(word, BYTES("ack")))
+        s->kind = STEP_ACK;
+    else
+        return fail(p, "! wants fin, rst or ack, not", word);
+    if (s->kind != STEP_ACK)
+        p->closed = true;
+    flush(p);
+    step_add(p, s);
+    return true;
+}
+
+/* A turn: [prefixes] C or S, +[N] where it crosses, *N where it repeats, then `: text`, `| text` or `! control`. */
+static bool turn(struct parser *p, struct bytes line)
+{
+    struct bytes whole = line;
+    struct step s = {.kind = STEP_DATA};
+    uint64_t times = 1, crossing = 1;
+    uint8_t mark;
+
+    if (!prefixes(p, &line, &s))
+        return false;
+    if (line.len < 2 || (line.data[0] != 'C' && line.data[0] != 'S'))
+        return fail(p, "neither a setting nor a turn:", whole);
+    s.server = line.data[0] == 'S';
+    line = bytes_part(line, 1, SIZE_MAX);
+    if (line.data[0] == '+') {
+        line = bytes_part(line, 1, SIZE_MAX);
+        if (line.len > 0 && byte_is_digit(line.data[0]) && (!bytes_number(&line, &crossing) || crossing > 1000))
+            return fail(p, "bad number of turns in", whole);
+        s.crossing = (unsigned)crossing;
+    }
+    if (line.len > 0 && line.data[0] == '*') {
+        line = bytes_part(line, 1, SIZE_MAX);
+        if (!bytes_number(&line, &times) || times == 0 || times > 10000000)
+            return fail(p, "bad number of repetitions in", whole);
+    }
+    mark = line.len > 0 ? line.data[0] : 0;
+    line = bytes_part(line, 1, SIZE_MAX);
+    if (line.len > 0 && line.data[0] == ' ')
+        line = bytes_part(line, 1, SIZE_MAX);
+    p->spoken = true;
+    s.turn = !continues(p, s.server);
+    if (mark == '!')
+        return control(p, line, &s);
+    if (mark != ':' && mark != '|')
+        return fail(p, "no `:`, `|` or `!` in", whole);
+    if (p->split || !p->has_pending || !same_segment(&p->pending, &s)) {
+        flush(p);
+        p->pending = s;
+        p->has_pending = true;
+    }
+    p->split = false;
+    for (uint64_t i = 0; i < times; i++) {
+        if (!unescape(p, line, &p->data))
+            return false;
+        if (mark == ':' && !buf_add(&p->data, BYTES("\r\n")))
+            return fail(p, "too long:", whole);
+    }
+    return true;
+}
+
+/* One word of a closed list, null at the end; -1 where it is none. */
+static int choice(struct bytes value, const char *const *words)
+{
+    for (int i = 0; words[i]; i++)
+        if (bytes_equal(value, bytes_of_string(words[i])))
+            return i;
+    return -1;
+}
+
+static bool limit(struct parser *p, struct bytes value)
+{
+    size_t equals = bytes_index(value, '=');
+    struct bytes name = bytes_part(value, 0, equals);
+    uint64_t n;
+
+    if (!number_all(bytes_part(value, equals + 1, SIZE_MAX), &n))
+        return fail(p, "limit wants name=number, not", value);
+    for (unsigned i = 0; i < limit_count; i++)
+        if (bytes_equal(name, bytes_of_string(limit_infos[i].name))) {
+            *limits_at(&p->d->limits, i) = n;
+            return true;
+        }
+    return fail(p, "no such limit:", name);
+}
+
+static bool delay(struct parser *p, struct bytes value)
+{
+    struct bytes rest = value, side = bytes_word(&rest);
+    int64_t time;
+
+    if (!duration(bytes_trim(rest), &time))
+        return fail(p, "delay wants a side and a duration, not", value);
+    if (bytes_equal(side, BYTES("client")))
+        p->d->delay_client = time;
+    else if (bytes_equal(side, BYTES("server")))
+        p->d->delay_server = time;
+    else
+        return fail(p, "no such side:", side);
+    return true;
+}
+
+static void words_add(struct texts *t, struct bytes value)
+{
+    while (value.len > 0) {
+        size_t comma = bytes_index(value, ',');
+
+        texts_add(t, bytes_trim(bytes_part(value, 0, comma)));
+        value = bytes_part(value, comma + 1, SIZE_MAX);
+    }
+}
+
+static bool setting_word(struct dialogue_file *d, struct bytes name, struct bytes value, bool *known)
+{
+    static const char *const acks[] = {"piggyback", "every", "none", "zero", "constant", NULL};
+    static const char *const closes[] = {"fin", "rst", "none", NULL};
+    static const char *const sides[] = {"client", "server", NULL};
+    static const char *const copies[] = {"plain", "tagged", NULL};
+    int n = 0;
+
+    *known = true;
+    if (bytes_equal(name, BYTES("acks"))) {
+        n = choice(value, acks);
+        d->acks = n < 0 ? ACKS_PIGGYBACK : (enum dialogue_acks)n;
+    } else if (bytes_equal(name, BYTES("close"))) {
+        n = choice(value, closes);
+        d->close = n < 0 ? CLOSE_FIN : (enum dialogue_close)n;
+    } else if (bytes_equal(name, BYTES("only"))) {
+        n = choice(value, sides);
+        d->only_client = n == 0;
+        d->only_server = n == 1;
+    } else if (bytes_equal(name, BYTES("copies"))) {
+        n = choice(value, copies);
+        d->copies = true;
+        d->copies_tagged = n == 1;
+    } else if (bytes_equal(name, BYTES("interim"))) {
+        return duration(value, &d->interim);
+    } else if (bytes_equal(name, BYTES("keep"))) {
+        words_add(&d->keep, value);
+    } else if (bytes_equal(name, BYTES("secret"))) {
+        texts_add(&d->secrets, value);
+        return value.len > 0;
+    } else {
+        *known = false;
+    }
+    return n >= 0;
+}
+
+static bool setting_number(struct dialogue_file *d, struct bytes name, struct bytes value, bool *known)
+{
+    uint64_t n = 0;
+    bool ok = number_all(value, &n);
+
+    *known = true;
+    if (bytes_equal(name, BYTES("port"))) {
+        ok = ok && n > 0 && n <= 65535;
+        d->port = (uint16_t)n;
+    } else if (bytes_equal(name, BYTES("isn"))) {
+        ok = ok && n <= UINT32_MAX;
+        d->isn = (uint32_t)n;
+    } else if (bytes_equal(name, BYTES("snap"))) {
+        d->snap = n;
+    } else if (bytes_equal(name, BYTES("hold"))) {
+        d->hold = n;
+    } else {
+        *known = false;
+    }
+    return ok;
+}
+
+/* Sets *known where the line is a setting. */
+static bool setting(struct parser *p, struct bytes line, bool *known)
+{
+    size_t colon = bytes_index(line, ':');
+    struct bytes name = bytes_part(line, 0, colon), value = bytes_trim(bytes_part(line, colon + 1, SIZE_MAX));
+    bool ok;
+
+    *known = true;
+    if (colon == line.len) {
+        if (bytes_equal(line, BYTES("midstream")))
+            p->d->midstream = true;
+        else if (bytes_equal(line, BYTES("any-port")))
+            p->d->any_port = true;
+        else if (bytes_equal(line, BYTES("ipv6")))
+            p->d->ipv6 = true;
+        else
+            *known = false;
+        ok = true;
+    } else if (bytes_equal(name, BYTES("limit"))) {
+        return limit(p, value);
+    } else if (bytes_equal(name, BYTES("delay"))) {
+        return delay(p, value);
+    } else {
+        ok = setting_word(p->d, name, value, known);
+        if (!*known)
+            ok = setting_number(p->d, name, value, known);
+    }
+    if (!*known)
+        return true;
+    if (p->spoken)
+        return fail(p, "a setting must stand before the first turn:", line);
+    return ok || fail(p, "bad value in", line);
+}
+
+/* wait 5s, clock -10s, connection [same], -- */
+static bool between(struct parser *p, struct bytes line, bool *known)
+{
+    struct bytes rest = line, word = bytes_word(&rest), value = bytes_trim(rest);
+    struct step s = {.kind = STEP_WAIT};
+
+    *known = true;
+    if (bytes_equal(line, BYTES("--"))) {
+        p->split = true;
+        return true;
+    }
+    if (bytes_equal(word, BYTES("wait")) || bytes_equal(word, BYTES("clock"))) {
+        if (!duration(value, &s.time) || (word.data[0] == 'w' && s.time < 0))
+            return fail(p, "bad duration:", line);
+    } else if (bytes_equal(word, BYTES("connection"))) {
+        s.kind = STEP_CONNECTION;
+        s.same_port = bytes_equal(value, BYTES("same"));
+        if (value.len > 0 && !s.same_port)
+            return fail(p, "connection takes nothing or `same`:", line);
+    } else {
+        *known = false;
+        return true;
+    }
+    flush(p);
+    step_add(p, &s);
+    return true;
+}
+
+static uint16_t port_of(const char *path)
+{
+    static const struct {
+        const char *prefix;
+        uint16_t port;
+    } ports[] = {{"smtp", 25}, {"lmtp", 24}, {"pop3", 110}, {"imap", 143}};
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+    for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
+        if (strncmp(name, ports[i].prefix, strlen(ports[i].prefix)) == 0)
+            return ports[i].port;
+    return 25;
+}
+
+static bool parse_line(struct parser *p, struct bytes line)
+{
+    bool known, ok;
+
+    if (bytes_trim(line).len == 0 || line.data[0] == '#')
+        return true;
+    ok = setting(p, line, &known);
+    if (!ok || known)
+        return ok;
+    ok = between(p, line, &known);
+    if (!ok || known)
+        return ok;
+    return turn(p, line);
+}
+
+bool dialogue_parse(struct dialogue_file *d, const char *path, struct bytes text, struct error *err)
+{
+    struct parser p = {.d = d, .path = path, .err = err};
+    size_t at = 0;
+    bool ok = true;
+
+    *d = (struct dialogue_file){.port = port_of(path), .isn = 1000};
+    limits_init(&d->limits);
+    buf_init(&p.data, PAYLOAD_MOST);
+    while (ok && at < text.len && !d->expected) {
+        struct bytes rest = bytes_part(text, at, SIZE_MAX), line = bytes_part(rest, 0, bytes_index(rest, '\n'));
+
+        p.line++;
+        at += line.len + 1;
+        if (bytes_equal(line, BYTES("="))) {
+            rest = bytes_part(text, at, SIZE_MAX);
+            d->expected = memory_get(rest.len + 1);
+            if (rest.len > 0)
+                memcpy(d->expected, rest.data, rest.len);
+            break;
+        }
+        ok = parse_line(&p, line);
+    }
+    d->head_len = at < text.len ? at : text.len;
+    flush(&p);
+    buf_release(&p.data);
+    if (p.closed)
+        d->close = CLOSE_NONE;
+    if (ok && !p.spoken)
+        return error_set(err, "%s: no turn in it", path);
+    return ok;
+}
+
+void dialogue_release(struct dialogue_file *d)
+{
+    for (size_t i = 0; i < d->step_count; i++)
+        free(d->steps[i].octets);
+    free(d->steps);
+    free(d->expected);
+    texts_release(&d->keep);
+    texts_release(&d->secrets);
+    *d = (struct dialogue_file){0};
+}
+
+char *dialogue_load(const char *path, size_t *len, struct error *err)
+{
+    FILE *f = fopen(path, "rb");
+    struct buf b;
+    size_t n = 1;
+
+    if (!f) {
+        error_set(err, "cannot read \"%s\"", path);
+        return NULL;
+    }
+    buf_init(&b, PAYLOAD_MOST);
+    while (n > 0) {
+        uint8_t *room = buf_room(&b, 65536);
+
+        n = room ? fread(room, 1, 65536, f) : 0;
+        b.len += n;
+    }
+    fclose(f);
+    *len = b.len;
+    buf_add_byte(&b, 0);
+    return (char *)b.data;
+}
