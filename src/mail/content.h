@@ -15,7 +15,7 @@ void content_free(struct content *c);
 /* The next octets, transparency undone. Null data: `len` octets that were never captured. */
 void content_push(struct content *c, const uint8_t *data, size_t len);
 
-/* Octets pushed so far; with those that are missing, as far as their number is known. */
+/* Octets seen so far, those that are missing not counted. */
 uint64_t content_size(const struct content *c);
 
 /* Writes size, missed, complete and the header's fields of a `message` record. `complete`: the end of the content was

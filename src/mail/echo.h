@@ -9,7 +9,8 @@ struct echo {
     struct echo_secret *secrets; /* null until the first one */
     uint64_t key;                /* random, drawn with the first one */
     uint8_t count;
-    bool full; /* there were more than ECHO_SECRETS: every text counts as a repetition */
+    bool full;     /* there were more than ECHO_SECRETS: every text counts as a repetition */
+    bool too_long; /* one was longer than ECHO_TEXT_MOST: so does a text of more than that */
 };
 
 enum {
@@ -26,8 +27,8 @@ void echo_clear(struct echo *e);
 
 void echo_add(struct echo *e, struct bytes secret);
 
-/* Does the text contain a remembered secret, as sent, case-sensitively? Also true where that cannot be told: see `full`
-   and ECHO_TEXT_MOST. False where nothing was remembered. */
+/* Does the text contain a remembered secret, as sent, case-sensitively? Also true where that is not looked into: see
+   `full` and ECHO_TEXT_MOST. False where nothing was remembered. */
 bool echo_found(const struct echo *e, struct bytes text);
 
 #endif

@@ -12,7 +12,7 @@ struct record;
 
 enum sasl_fact {
     SASL_USER,    /* who logs in: as the mechanism carries it, unescaped; NTLM: DOMAIN\user; ANONYMOUS: the trace */
-    SASL_AUTHZID, /* as whom, where that was said and is not the user itself; may be empty */
+    SASL_AUTHZID, /* as whom, where the mechanism keeps that apart from the user */
     SASL_REALM,   /* DIGEST-MD5 */
     SASL_NTLM_DOMAIN,
     SASL_NTLM_HOST, /* NetBIOS name: the server's from its challenge, else the client's */
@@ -28,7 +28,7 @@ struct sasl {
     bool cleartext_secret;  /* a secret that its message gives away (PLAIN, LOGIN, XOAUTH2, OAUTHBEARER) was sent */
     bool cancelled;         /* the client answered "*" */
     bool bad_base64;        /* an answer of the client was none */
-    uint8_t asked;          /* private: what LOGIN's last challenge asked for */
+    uint8_t asked;          /* private: what the last challenge asked for */
     uint16_t answers;       /* of the client, the initial response included, "*" not */
     struct echo echo;       /* every answer as sent and decoded, and the secrets inside */
     struct sasl_told *told; /* private: null until there is a fact */
@@ -43,7 +43,8 @@ void sasl_client(struct sasl *x, struct bytes line);
 /* One challenge of the server as sent, behind "334 " or "+ ": base64, or anything, which then tells nothing. */
 void sasl_server(struct sasl *x, struct bytes line);
 
-/* Was the fact told? The view lives until the next call that changes x. At most 1024 octets are kept of each. */
+/* Was the fact told, and not as nothing? The view lives until the next call that changes x. At most 1024 octets are
+ * kept of each. */
 bool sasl_fact(const struct sasl *x, enum sasl_fact f, struct bytes *ret);
 
 /* Sets mech, user, authzid, cleartext_secret and ntlm of an `auth` record. */

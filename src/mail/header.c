@@ -1,0 +1,339 @@
+/* The header section of a message, RFC 5322 section 2.2, in any pieces: one state for where in a line it stands, and
+   the value of the one field that is being read. */
+#include "header.h"
+
+#include "address.h"
+#include "base/buf.h"
+#include "base/memory.h"
+#include "date.h"
+#include "record/record.h"
+
+#include <stdlib.h>
+
+enum state {
+    LINE,       /* at a line's beginning, or behind CRs there */
+    NAME,       /* in a field's name */
+    NAME_BLANK, /* in the blanks behind it, RFC 5322 section 4.5 */
+    VALUE,      /* in a value that is wanted */
+    SKIP,       /* in one that is not, or in a line that was cut */
+    DONE,
+};
+
+enum value_kind { ONE_TEXT, ONE_DATE, ONE_ID, ADDRESSES, IDS };
+
+static const struct wanted {
+    const char *name;
+    enum field field;
+    enum value_kind kind;
+} wanted_fields[] = {
+    {"From", F_message_from, ADDRESSES},
+    {"Sender", F_message_sender, ONE_TEXT},
+    {"To", F_message_to, ADDRESSES},
+    {"Cc", F_message_cc, ADDRESSES},
+    {"Bcc", F_message_bcc, ADDRESSES},
+    {"Reply-To", F_message_reply_to, ADDRESSES},
+    {"Subject", F_message_subject, ONE_TEXT},
+    {"Date", F_message_date, ONE_DATE},
+    {"Message-ID", F_message_message_id, ONE_ID},
+    {"In-Reply-To", F_message_in_reply_to, ONE_TEXT},
+    {"References", F_message_references, IDS},
+    {"User-Agent", F_message_user_agent, ONE_TEXT},
+    {"X-Mailer", F_message_user_agent, ONE_TEXT},
+    {"X-Originating-IP", F_message_x_originating_ip, ONE_TEXT},
+    {"List-ID", F_message_list_id, ONE_TEXT},
+    {"List-Unsubscribe", F_message_list_unsubscribe, ONE_TEXT},
+    {"Auto-Submitted", F_message_auto_submitted, ONE_TEXT},
+    {"Authentication-Results", F_message_auth_results, ONE_TEXT},
+};
+
+enum { WANTED_COUNT = sizeof wanted_fields / sizeof *wanted_fields, NAME_MOST = 24 };
+
+struct header_scanner {
+    const struct limits *limits;
+    uint64_t at;         /* octets pushed or missing so far */
+    uint64_t line_start; /* where the line that is being read began */
+    uint64_t body;       /* valid where body_known */
+    enum state state;
+    bool first_line, in_field, gap, body_known;
+    bool crs;         /* LINE: a CR was read */
+    uint8_t name_len; /* NAME_MOST + 1 where it is longer than any that is wanted */
+    char name[NAME_MOST];
+    const struct wanted *current; /* the field whose value is being read, null where it is not wanted */
+    uint32_t seen;                /* bit i: wanted_fields[i] has been written and may not be again */
+    size_t value_line;            /* where in `value` its last line began */
+    struct buf value;
+    struct record *fields; /* null until there is one */
+};
+
+struct header_scanner *header_scanner_new(const struct limits *limits)
+{
+    struct header_scanner *h = memory_get(sizeof *h);
+    h->limits = limits;
+    h->first_line = true;
+    buf_init(&h->value, (size_t)limits->header);
+    return h;
+}
+
+void header_scanner_free(struct header_scanner *h)
+{
+    if (!h)
+        return;
+    buf_release(&h->value);
+    record_free(h->fields);
+    free(h);
+}
+
+/* Cuts the next message identifier, or what stands in its place, off the front. */
+static struct bytes next_id(struct bytes *rest)
+{
+    *rest = bytes_trim(*rest);
+    size_t n = 0;
+    if (rest->len && rest->data[0] == '<') {
+        n = bytes_index(*rest, '>');
+        n += n < rest->len;
+    } else {
+        while (n < rest->len && rest->data[n] != ' ' && rest->data[n] != '\t' && rest->data[n] != '<')
+            n++;
+    }
+    struct bytes id = bytes_part(*rest, 0, n);
+    *rest = bytes_part(*rest, n, SIZE_MAX);
+    return id;
+}
+
+static void write_id(struct record *r, enum field field, struct bytes value)
+{
+    size_t open = bytes_index(value, '<');
+    struct bytes inside = bytes_part(value, open, SIZE_MAX);
+    size_t close = bytes_index(inside, '>');
+    if (close < inside.len)
+        value = bytes_part(inside, 0, close + 1);
+    if (value.len)
+        record_text(r, field, value);
+}
+
+static void write_value(struct record *r, const struct wanted *w, struct bytes value)
+{
+    struct bytes item;
+    int64_t when;
+    value = bytes_trim(value);
+    switch (w->kind) {
+    case ONE_TEXT:
+        record_text(r, w->field, value);
+        break;
+    case ONE_DATE:
+        record_text(r, F_message_date_raw, value);
+        if (date_parse(value, &when))
+            record_time(r, w->field, when);
+        break;
+    case ONE_ID:
+        write_id(r, w->field, value);
+        break;
+    case ADDRESSES:
+        while (address_next(&value, &item))
+            record_text(r, w->field, item);
+        break;
+    case IDS:
+        while ((item = next_id(&value)).len)
+            record_text(r, w->field, item);
+        break;
+    }
+}
+
+/* May the field be written once only, and has it been? Two names may lead to one field. */
+static bool written(struct header_scanner *h, const struct wanted *w)
+{
+    if (w->kind == ADDRESSES || w->kind == IDS)
+        return false;
+    unsigned first = 0;
+    while (wanted_fields[first].field != w->field)
+        first++;
+    if (h->seen & 1u << first)
+        return true;
+    h->seen |= 1u << first;
+    return false;
+}
+
+/* The field that was being read is whole. */
+static void end_field(struct header_scanner *h)
+{
+    if (h->current && !written(h, h->current)) {
+        if (!h->fields)
+            h->fields = record_new(KIND_message, h->limits);
+        write_value(h->fields, h->current, buf_bytes(&h->value));
+    }
+    h->current = NULL;
+    buf_reset(&h->value);
+}
+
+static void end_header(struct header_scanner *h, uint64_t body, bool known)
+{
+    h->body = body;
+    h->body_known = known && !h->gap;
+    h->state = DONE;
+    h->current = NULL;
+    buf_release(&h->value);
+}
+
+static void begin_value(struct header_scanner *h)
+{
+    h->in_field = true;
+    h->value_line = 0;
+    h->current = NULL;
+    for (unsigned i = 0; i < WANTED_COUNT; i++)
+        if (bytes_equal_nocase(bytes_of(h->name, h->name_len <= NAME_MOST ? h->name_len : 0),
+                               bytes_of_string(wanted_fields[i].name)))
+            h->current = &wanted_fields[i];
+    h->state = h->current ? VALUE : SKIP;
+}
+
+/* The first octet of a line; false where it has to be looked at again, as part of a name. */
+static bool read_line_start(struct header_scanner *h, uint8_t c)
+{
+    if (c == '\n') {
+        end_field(h);
+        end_header(h, h->at + 1, true);
+        return true;
+    }
+    if (c == '\r') {
+        h->crs = true;
+        return true;
+    }
+    if (!h->crs && (c == ' ' || c == '\t') && h->in_field) {
+        h->value_line = h->value.len;
+        h->state = h->current ? VALUE : SKIP;
+        return false;
+    }
+    end_field(h);
+    if (h->crs) {
+        end_header(h, h->line_start, true);
+        return true;
+    }
+    h->name_len = 0;
+    h->state = NAME;
+    return false;
+}
+
+/* mbox files, and messages taken from them, begin with a line that is no field (RFC 4155). */
+static bool is_mbox_line(const struct header_scanner *h)
+{
+    struct bytes name = bytes_of(h->name, h->name_len <= NAME_MOST ? h->name_len : 0);
+    return h->first_line && (bytes_equal(name, BYTES("From")) || bytes_equal(name, BYTES(">From")));
+}
+
+static void read_name(struct header_scanner *h, uint8_t c)
+{
+    bool blank = c == ' ' || c == '\t';
+    if (c == ':' && h->name_len) {
+        begin_value(h);
+    } else if (blank && h->name_len) {
+        h->state = NAME_BLANK;
+    } else if (h->state == NAME && c > ' ' && c < 0x7f && c != ':') {
+        if (h->name_len < NAME_MOST)
+            h->name[h->name_len] = (char)c;
+        if (h->name_len <= NAME_MOST)
+            h->name_len++;
+    } else if (h->state == NAME_BLANK && is_mbox_line(h)) {
+        h->state = SKIP;
+        if (c == '\n') /* "From " and nothing else: its line end has just been read */
+            h->state = LINE;
+    } else {
+        end_header(h, h->line_start, true);
+    }
+}
+
+/* As much of a value as there is up to the line's end; returns how much. */
+static size_t read_value(struct header_scanner *h, struct bytes more)
+{
+    size_t end = bytes_index(more, '\n');
+    if (h->state == VALUE)
+        buf_add(&h->value, bytes_part(more, 0, end));
+    if (end == more.len)
+        return end;
+    while (h->state == VALUE && h->value.len > h->value_line && h->value.data[h->value.len - 1] == '\r')
+        h->value.len--;
+    h->state = LINE;
+    return end + 1;
+}
+
+/* Takes some octets and says how many. */
+static size_t step(struct header_scanner *h, struct bytes more)
+{
+    switch (h->state) {
+    case LINE:
+        return read_line_start(h, more.data[0]) ? 1 : 0;
+    case NAME:
+    case NAME_BLANK:
+        read_name(h, more.data[0]);
+        return 1;
+    case VALUE:
+    case SKIP:
+        return read_value(h, more);
+    case DONE:
+        break;
+    }
+    return more.len;
+}
+
+void header_scanner_push(struct header_scanner *h, struct bytes more)
+{
+    if (h->state == DONE)
+        return;
+    uint64_t left = h->limits->header - h->at;
+    bool over = more.len > left;
+    if (over)
+        more.len = (size_t)left;
+    while (more.len && h->state != DONE) {
+        enum state before = h->state;
+        size_t n = step(h, more);
+        h->at += n;
+        more = bytes_part(more, n, SIZE_MAX);
+        if (h->state == LINE && before != LINE) {
+            h->line_start = h->at;
+            h->first_line = h->crs = false;
+        }
+    }
+    if (over && h->state != DONE)
+        end_header(h, 0, false);
+}
+
+void header_scanner_gap(struct header_scanner *h, uint64_t len)
+{
+    if (h->state == DONE || !len)
+        return;
+    h->gap = true;
+    if (len > h->limits->header - h->at) {
+        end_header(h, 0, false);
+        return;
+    }
+    h->at += len;
+    h->current = NULL;
+    buf_reset(&h->value);
+    h->first_line = false;
+    h->in_field = true; /* what follows may continue the field that was cut */
+    h->state = SKIP;
+}
+
+bool header_scanner_done(const struct header_scanner *h)
+{
+    return h->state == DONE;
+}
+
+bool header_scanner_body(const struct header_scanner *h, uint64_t *ret)
+{
+    if (h->body_known)
+        *ret = h->body;
+    return h->body_known;
+}
+
+void header_scanner_finish(struct header_scanner *h, struct record *message, bool complete)
+{
+    if (h->state != DONE) {
+        while (h->value.len > h->value_line && h->value.data[h->value.len - 1] == '\r')
+            h->value.len--;
+        if (complete)
+            end_field(h);
+        end_header(h, 0, false);
+    }
+    if (h->fields)
+        record_join(message, h->fields);
+}
