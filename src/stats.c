@@ -21,8 +21,8 @@ static int64_t interval_end(int64_t when, int64_t interval)
 {
     int64_t into = when % interval, end;
     if (into < 0)
-        into += interval;
-    return __builtin_add_overflow(when - into, interval, &end) ? INT64_MAX : end;
+        into += interval; /* remainders of times before 1970 are negative */
+    return __builtin_add_overflow(when, interval - into, &end) ? INT64_MAX : end;
 }
 
 bool stats_tick(struct stats *s, int64_t now)

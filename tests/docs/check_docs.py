@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Do the documents say what the program does?
+
+    check_docs.py PROGRAM
+
+Compares --help with mailtap(1), limits.def with mailtap(1), kinds.def, fields.def and notes.def with mailtap-records(5),
+outputs.def with mailtap(1), samples/README.md with samples/, the scripts that README.md and CONTRIBUTING.md name with
+those there are; lints the manual pages and reads the schema. Prints each difference, with the line that is missing.
+"""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TYPES = {'TEXT': 'string', 'TEXTS': 'strings', 'WORD': 'word', 'WORDS': 'words', 'NUMBER': 'number', 'NUMBERS': 'numbers', 'TIME': 'time',
+         'FLAG': 'flag', 'BOOLEAN': 'boolean', 'GROUP': 'object', 'GROUPS': 'objects', 'COUNTS': 'counts'}
+problems = []
+
+
+def text(path):
+    return (ROOT / path).read_text(encoding='utf-8')
+
+
+def rows(path, macro):
+    """The arguments of every MACRO(...) line of a .def file."""
+    source = re.sub(r'/\*.*?\*/', '', text(path), flags=re.S)
+    found = []
+    for line in re.findall(r'\b%s\(((?:[^"()]|"(?:\\.|[^"\\])*")*)\)' % macro, source):
+        words = re.findall(r'\s*("(?:\\.|[^"\\])*"|[^,"]+)\s*', line)
+        found.append([w.strip().strip('"') for w in words if w.strip()])
+    if not found:
+        problems.append(f'{path}: no {macro}() found')
+    return found
+
+
+def roff(s):
+    return s.replace('\\', '\\e').replace('"', '\\(dq')
+
+
+def compare(what, wanted, there):
+    for line in wanted:
+        if line not in there:
+            problems.append(f'{what} lacks: {line}')
+    for line in there:
+        if line not in wanted:
+            problems.append(f'{what} has too much: {line}')
+
+
+def section(page, kind, title):
+    """The lines of one .Sh or .Ss."""
+    ends = r'\.S[hs]' if kind == 'Ss' else r'\.Sh'
+    m = re.search(r'^\.%s %s$(.*?)(?=^%s |\Z)' % (kind, re.escape(title), ends), page, re.S | re.M)
+    if not m:
+        problems.append(f'no .{kind} {title}')
+    return m.group(1) if m else ''
+
+
+def options(program, page):
+    shown = subprocess.run([program, '--help'], capture_output=True, text=True, check=True).stdout
+    said = {(m.group(2), m.group(1) or '', m.group(3) or '') for m in re.finditer(r'^  (?:-(\w),|   ) --([\w-]+)(?: (\S+))?', shown, re.M)}
+    documented = {(m.group(2), m.group(1) or '', bool(m.group(3))) for m in re.finditer(r'^\.It Fl (?:(\w) , Fl )?-([\w-]+)( Ar .*)?$', page, re.M)}
+    compare('mailtap(1)', sorted((name, letter, bool(arg)) for name, letter, arg in said), sorted(documented))
+    if len(said) < 10:
+        problems.append(f'only {len(said)} options found in --help')
+
+
+def limits(page):
+    wanted = [f'.It {n} Ta {v} Ta {low}\\(en{high} Ta {roff(doc)}' for n, v, low, high, doc in rows('src/base/limits.def', 'LIMIT')]
+    compare('LIMITS of mailtap(1)', wanted, re.findall(r'^\.It \w+ Ta .*$', section(page, 'Sh', 'LIMITS'), re.M))
+
+
+def records(page):
+    fields = rows('src/record/fields.def', 'FIELD')
+    for scope, _ in rows('src/record/kinds.def', 'SCOPE'):
+        wanted = [f'.It {f[1]} Ta {TYPES[f[2]]} Ta {roff(f[-1])}' for f in fields if f[0] == scope]
+        compare(f'{scope} of mailtap-records(5)', wanted, re.findall(r'^\.It .*$', section(page, 'Ss', scope), re.M))
+    named = re.findall(r'^\.It Cm (\w+)\n((?:[^.].*\n)+)', section(page, 'Sh', 'NOTES'), re.M)
+    compare('NOTES of mailtap-records(5)', [f'{n}: {roff(d)}' for n, d in rows('src/record/notes.def', 'NOTE')],
+            [f'{n}: {" ".join(d.split())}' for n, d in named])
+    kinds = re.findall(r'^\.It Cm (\w+)$', section(page, 'Sh', 'DESCRIPTION').split('.Ss')[0], re.M)
+    compare('kinds of mailtap-records(5)', [k[0] for k in rows('src/record/kinds.def', 'KIND')], kinds)
+
+
+def formats(page):
+    compare('OUTPUT of mailtap(1)', sorted(f[0] for f in rows('output/outputs.def', 'FORMAT')),
+            sorted(re.findall(r'^\.It Cm (\w+)$', section(page, 'Sh', 'OUTPUT'), re.M)))
+
+
+def samples():
+    there = sorted(p.name for p in (ROOT / 'samples').iterdir() if p.name != 'README.md')
+    compare('samples/README.md', there, re.findall(r'^\| `([^`]+)` \|', text('samples/README.md'), re.M))
+
+
+def scripts():
+    for name in ('README.md', 'CONTRIBUTING.md'):
+        for path in re.findall(r'(?<![\w/])((?:\./)?(?:scripts|tests|src|dissectors|output|samples|man|cmake)/[\w./-]*\w)', text(name)):
+            if not (ROOT / path).exists() and not re.search(r'\bx\b|_x\b', path):
+                problems.append(f'{name} names {path}, which does not exist')
+
+
+def lint():
+    for page in sorted((ROOT / 'man').iterdir()):
+        said = subprocess.run(['mandoc', '-T', 'lint', str(page)], capture_output=True, text=True).stdout
+        # Which other manuals are installed here is no fault of the page.
+        problems.extend(line for line in said.splitlines() if 'referenced manual not found' not in line)
+
+
+def schema(program):
+    said = subprocess.run([program, '--schema'], capture_output=True, text=True, check=True).stdout
+    if json.loads(said).get('$schema') != 'https://json-schema.org/draft/2020-12/schema':
+        problems.append('--schema prints no JSON Schema of draft 2020-12')
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    program = str(pathlib.Path(sys.argv[1]).resolve())
+    command, kinds = text('man/mailtap.1'), text('man/mailtap-records.5')
+    options(program, command)
+    limits(command)
+    records(kinds)
+    formats(command)
+    samples()
+    scripts()
+    lint()
+    schema(program)
+    for problem in problems:
+        print(problem)
+    print(f'{len(problems)} problems' if problems else 'documents and program agree')
+    sys.exit(bool(problems))
+
+
+if __name__ == '__main__':
+    main()
