@@ -13,7 +13,6 @@
 #define END         0xffffu
 #define HEAD_SIZE   6
 #define FIRST_CAP   128
-#define DEPTH_MAX   4 /* groups inside groups: fields.def has one level */
 #define FIELD_WORDS ((FIELD_COUNT + 63) / 64)
 
 /* Which scope is inside a group of that name. A group that is missing here does not compile. */
@@ -93,7 +92,7 @@ struct record {
     const struct limits *limits;
     uint8_t *data;
     size_t len, cap;
-    uint16_t open[DEPTH_MAX]; /* the groups we are in */
+    uint16_t open[RECORD_DEPTH_MAX]; /* the groups we are in */
     uint8_t kind, depth;
     uint8_t skipped; /* groups open inside one that the list had no room for, that one included */
     bool cut_news;   /* cut[] may have what `truncated` does not have yet */
@@ -343,7 +342,7 @@ void record_begin(struct record *r, enum field f)
         r->skipped++;
         return;
     }
-    assert(r->depth < DEPTH_MAX);
+    assert(r->depth < RECORD_DEPTH_MAX);
     append(r, f, NULL, (struct bytes){NULL, 0});
     r->open[r->depth++] = (uint16_t)f;
     for (unsigned i = 0; i < FIELD_COUNT; i++)

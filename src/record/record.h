@@ -90,6 +90,9 @@ enum field_scope kind_scope(enum kind k); /* the scope of the same name */
 #define FIELD_PATH_SIZE 64
 void field_path(enum field f, char path[static FIELD_PATH_SIZE]);
 
+/* Groups inside groups: no more than this may be open at a time. */
+#define RECORD_DEPTH_MAX 4
+
 struct record;
 
 /* A record of that kind; the caller frees it. The limits (text, list) are kept by reference and must outlive it. */
@@ -105,13 +108,14 @@ size_t record_size(const struct record *r);
    COUNTS) beyond limits->list, counted within the group it stands in, is left out. Both add the field's path to
    `truncated`, once, as soon as the record is outside any group. Groups of rcpt and commands are not counted: who
    appends them bounds them. */
-void record_text(struct record *r, enum field f, struct bytes text);                 /* TEXT, TEXTS */
-void record_word(struct record *r, enum field f, const char *word);                  /* WORD, WORDS */
-void record_number(struct record *r, enum field f, uint64_t value);                  /* NUMBER, NUMBERS */
-void record_time(struct record *r, enum field f, int64_t ns);                        /* TIME */
-void record_flag(struct record *r, enum field f);                                    /* FLAG, BOOLEAN: true */
-void record_boolean(struct record *r, enum field f, bool value);                     /* BOOLEAN */
-void record_count(struct record *r, enum field f, struct bytes key, uint64_t value); /* COUNTS: appends one pair */
+void record_text(struct record *r, enum field f, struct bytes text); /* TEXT, TEXTS */
+void record_word(struct record *r, enum field f, const char *word);  /* WORD, WORDS */
+void record_number(struct record *r, enum field f, uint64_t value);  /* NUMBER, NUMBERS */
+void record_time(struct record *r, enum field f, int64_t ns);        /* TIME */
+void record_flag(struct record *r, enum field f);                    /* FLAG, BOOLEAN: true */
+void record_boolean(struct record *r, enum field f, bool value);     /* BOOLEAN */
+void record_count(struct record *r, enum field f, struct bytes key,
+                  uint64_t value);                 /* COUNTS: appends a pair; keys differ */
 void record_begin(struct record *r, enum field f); /* GROUP, GROUPS: fields until record_end are inside */
 void record_end(struct record *r);
 
