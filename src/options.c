@@ -35,16 +35,16 @@ enum option_key {
 };
 
 const struct option_info option_infos[] = {
-    [OPTION_READ] = {"read", "FILE", "capture file: pcap, pcapng, also .gz .zst .lz4 .xz; - is standard input", 'r'},
+    [OPTION_READ] = {"read", "FILE", "pcap or pcapng file, also .gz .zst .lz4 .xz; - is standard input", 'r'},
     [OPTION_INTERFACE] = {"interface", "NAME", "capture from this interface, or any", 'i'},
     [OPTION_OUTPUT] = {"output", "FORMAT[:TARGET]", "json, text or summary, to a file or - (standard output)", 'o'},
     [OPTION_COUNT] = {"count", "NUMBER", "stop after this many packets", 'c'},
     [OPTION_SNAPLEN] = {"snapshot-length", "OCTETS", "of each packet, from an interface (262144)", 's'},
     [OPTION_NO_PROMISCUOUS] = {"no-promiscuous-mode", NULL, "leave the interface as it is", 'p'},
-    [OPTION_PORTS] = {"ports", "LIST", "look at these (25,465,587,2525,24,110,995,143,993)", 0},
-    [OPTION_ANY_PORT] = {"any-port", NULL, "look at every TCP connection; what is no mail gives no record", 0},
+    [OPTION_PORTS] = {"ports", "LIST", "TCP ports to look at (25,465,587,2525,24,110,995,143,993)", 0},
+    [OPTION_ANY_PORT] = {"any-port", NULL, "look at every TCP connection; what is no mail has no record", 0},
     [OPTION_VLAN_APART] = {"vlan-apart", NULL, "the same addresses in two VLANs are two connections", 0},
-    [OPTION_HOLD] = {"hold", "OCTETS", "one side may wait for the other with at most these", 0},
+    [OPTION_HOLD] = {"hold", "OCTETS", "of one side that may wait for the other's, at most", 0},
     [OPTION_INTERIM] = {"interim", "SECONDS", "write sessions that last longer in parts (0: when they end)", 0},
     [OPTION_LIMIT] = {"limit", "NAME=VALUE", "change a limit; --limit help lists them", 0},
     [OPTION_STATS] = {"stats", "SECONDS", "a stats record each time (0: only the final one)", 0},
@@ -185,14 +185,6 @@ static void format_names(struct buf *names)
         buf_printf(names, "%s%s", i ? ", " : "", formats[i]->name);
 }
 
-static const struct format *format_named(struct bytes name)
-{
-    for (unsigned i = 0; formats[i]; i++)
-        if (bytes_equal(name, bytes_of_string(formats[i]->name)))
-            return formats[i];
-    return NULL;
-}
-
 static void add_output(struct options *o, const struct format *format, const char *target)
 {
     o->outputs = memory_resize(o->outputs, (o->output_count + 1) * sizeof *o->outputs);
@@ -202,14 +194,16 @@ static void add_output(struct options *o, const struct format *format, const cha
 static bool output(struct options *o, const char *text, struct error *err)
 {
     const char *colon = strchr(text, ':');
-    struct bytes name = bytes_of(text, colon ? (size_t)(colon - text) : strlen(text));
-    const struct format *format = format_named(name);
+    char name[32];
+    const struct format *format;
+    snprintf(name, sizeof name, "%.*s", colon && colon - text < 32 ? (int)(colon - text) : 31, text);
+    format = format_find(name);
     if (!format) {
         struct buf names;
         buf_init(&names, 256);
         format_names(&names);
-        error_set(err, "there is no output format '%.*s'; there are: %.*s", (int)name.len, (const char *)name.data,
-                  (int)names.len, (const char *)names.data);
+        error_set(err, "there is no output format '%s'; there are: %.*s", name, (int)names.len,
+                  (const char *)names.data);
         buf_release(&names);
         return false;
     }
@@ -349,7 +343,7 @@ static void join_filter(struct options *o, char **words)
 
 static bool complete(struct options *o, bool terminal, struct error *err)
 {
-    struct bytes usual = !terminal ? BYTES("json") : o->file_count ? BYTES("summary") : BYTES("text");
+    const char *usual = !terminal ? "json" : o->file_count ? "summary" : "text";
     if (o->action != ACTION_RUN)
         return true;
     if (!o->file_count && !o->interface_count)
@@ -358,7 +352,7 @@ static bool complete(struct options *o, bool terminal, struct error *err)
     if (o->file_count && o->interface_count)
         return error_set(err, "-r and -i cannot be combined: read files, or watch interfaces");
     if (!o->output_count)
-        add_output(o, format_named(usual), "-");
+        add_output(o, format_find(usual), "-");
     return true;
 }
 

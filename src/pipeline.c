@@ -20,6 +20,7 @@
 enum {
     WAIT_MS = 100,        /* for packets of several interfaces */
     BURST = 256,          /* frames from one interface before the next has its turn */
+    REFRESH_MS = 250,     /* between two looks of a person */
     PROGRESS_EVERY = 8192 /* frames between two looks at the clock */
 };
 
@@ -48,7 +49,7 @@ struct pipeline {
     bool failed, unreadable, damaged; /* failed: an output; nothing more is written */
     bool progress;                    /* a line of it is to be shown */
     bool shown;                       /* and stands on the terminal */
-    struct timespec progress_at;
+    struct timespec looked_at;        /* when progress was shown, or a live capture's output handed on */
 };
 
 /* A progress line is wiped before anything else goes to the terminal. */
@@ -59,13 +60,18 @@ static void wipe_progress(struct pipeline *p)
     p->shown = false;
 }
 
+static int64_t milliseconds(const struct timespec *now, const struct timespec *then)
+{
+    return (int64_t)(now->tv_sec - then->tv_sec) * 1000 + (now->tv_nsec - then->tv_nsec) / 1000000;
+}
+
 static void show_progress(struct pipeline *p)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if ((now.tv_sec - p->progress_at.tv_sec) * 1000 + (now.tv_nsec - p->progress_at.tv_nsec) / 1000000 < 250)
+    if (milliseconds(&now, &p->looked_at) < REFRESH_MS)
         return;
-    p->progress_at = now;
+    p->looked_at = now;
     fprintf(stderr, "\r\033[K%" PRIu64 " packets, %" PRIu64 " sessions, %" PRIu64 " messages", p->frames,
             p->counts.records[KIND_session], p->counts.records[KIND_message]);
     p->shown = true;
@@ -234,8 +240,8 @@ static bool open_interfaces(struct pipeline *p)
     return true;
 }
 
-/* Nothing came: time passes all the same, and what is written should be seen. */
-static void idle(struct pipeline *p)
+/* A live capture: time passes without packets too, and what is written should be seen. */
+static void refresh(struct pipeline *p)
 {
     struct timespec wall;
     int64_t now;
@@ -284,6 +290,7 @@ static void watch(struct pipeline *p)
         polled[i] = (struct pollfd){.fd = source_descriptor(p->live[i]), .events = POLLIN};
     while (left && !stopped(p)) {
         bool any = false;
+        struct timespec now;
         poll(polled, count, WAIT_MS); /* a signal ends it early, stopped() then says so */
         for (unsigned i = 0; i < count && !stopped(p); i++) {
             if (polled[i].fd < 0 || !polled[i].revents || drain(p, i, &any))
@@ -291,8 +298,11 @@ static void watch(struct pipeline *p)
             polled[i].fd = -1; /* poll leaves it alone */
             left--;
         }
-        if (!any)
-            idle(p);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (any && milliseconds(&now, &p->looked_at) < REFRESH_MS)
+            continue;
+        p->looked_at = now;
+        refresh(p);
     }
     free(polled);
 }

@@ -52,17 +52,15 @@ static struct place *place_open(struct sinks *s, const char *target, struct erro
     for (unsigned i = 0; i < s->place_count; i++)
         if (!strcmp(s->places[i].target, target))
             return &s->places[i];
-    for (unsigned i = 0; transports[i]; i++) {
-        if (!transports[i]->takes(target))
-            continue;
-        *p = (struct place){.transport = transports[i], .target = target};
-        p->state = memory_get(p->transport->state_size);
-        s->place_count++;
-        p->open = p->transport->open(p->state, target, err);
-        return p->open ? p : NULL;
+    *p = (struct place){.transport = transport_find(target), .target = target};
+    if (!p->transport) {
+        error_set(err, "output target '%s' is of no kind known here; give a path, or - for standard output", target);
+        return NULL;
     }
-    error_set(err, "output target '%s' is of no kind known here; give a path, or - for standard output", target);
-    return NULL;
+    p->state = memory_get(p->transport->state_size);
+    s->place_count++;
+    p->open = p->transport->open(p->state, target, err);
+    return p->open ? p : NULL;
 }
 
 static void sinks_free(struct sinks *s)
