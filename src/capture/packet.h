@@ -6,11 +6,11 @@
 
 struct frame {
     uint64_t number; /* from 1, over all files */
-    int64_t when;    /* capture time, ns */
+    int64_t when;    /* capture time, ns, from 0 to below 2^62 */
     struct bytes data;
     uint32_t wire;  /* length on the wire; data.len is less where the snap length cut it */
     uint16_t link;  /* LINKTYPE_ value, as in the file (tcpdump.org/linktypes.html) */
-    uint32_t iface; /* number of the interface or of the pcapng interface block */
+    uint32_t iface; /* number of the pcapng interface block, from 0, over all sections of the file; else 0 */
 };
 
 struct address { /* IPv4 in the first four octets, the rest zero */

@@ -13,7 +13,8 @@ enum source_status {
 };
 
 struct source_counts {
-    uint64_t received, dropped_kernel, dropped_interface; /* the drops: live only */
+    uint64_t received;                          /* frames that source_next() gave */
+    uint64_t dropped_kernel, dropped_interface; /* live only */
 };
 
 struct source;
@@ -31,8 +32,9 @@ struct live_settings {
 /* An interface, or "any". Null, and err says why and what to do, when that fails. */
 struct source *source_open_live(const char *interface, const struct live_settings *settings, struct error *err);
 
-/* Only frames that the expression (pcap-filter(7)) matches come from now on; for files it is compiled for each link
-   type in turn. False, with the reason, when it cannot be compiled. */
+/* Only frames that the expression (pcap-filter(7)) matches come from now on. False, with the reason, when it cannot be
+   compiled for the interface, or for the first link type of a file; frames of other link types in the file that it makes
+   no sense for do not match. */
 bool source_filter(struct source *src, const char *expression, struct error *err);
 
 /* What poll(2) can wait at for the next frame of an interface; -1 for files. */

@@ -1,0 +1,150 @@
+/* From a frame to a TCP segment (RFC 9293, 3.1): the walk over the layers, and its last one. */
+#include "decode.h"
+
+#include "base/memory.h"
+#include "layers.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#define LAYERS_MAX 32 /* each takes a header off, this bounds the rest of the nonsense */
+
+/* A length on the wire beyond what any interface sends at once is a damaged file. */
+#define WIRE_MAX (UINT32_C(1) << 20)
+
+#define TCP_HEADER 20
+#define TCP_FLAGS  14 /* octets up to and with the flags */
+
+struct decoder {
+    struct decode_counts counts;
+    struct ipfrag *ipfrag;
+};
+
+struct decoder *decoder_new(const struct limits *limits)
+{
+    struct decoder *d = memory_get(sizeof *d);
+    d->ipfrag = ipfrag_new(limits, &d->counts);
+    return d;
+}
+
+void decoder_free(struct decoder *d)
+{
+    if (!d)
+        return;
+    ipfrag_free(d->ipfrag);
+    free(d);
+}
+
+const struct decode_counts *decoder_counts(const struct decoder *d)
+{
+    return &d->counts;
+}
+
+/* A header cut behind its flags still says enough to know that there was data, and how much. */
+static enum layer tcp(struct walk *w)
+{
+    if (w->wire < TCP_HEADER)
+        return walk_drop(&w->counts->bad_tcp);
+    const uint8_t *p = walk_peek(w, TCP_FLAGS);
+    if (!p)
+        return LAYER_NONE;
+    unsigned header = (p[12] >> 4) * 4U;
+    if (header < TCP_HEADER || header > w->wire)
+        return walk_drop(&w->counts->bad_tcp);
+    struct packet *packet = w->packet;
+    packet->sport = be16(p);
+    packet->dport = be16(p + 2);
+    packet->seq = be32(p + 4);
+    packet->ack = be32(p + 8);
+    packet->tcp_flags = p[13] & 0x3f;
+    if (w->rest.len >= 16)
+        packet->window = be16(p + 14);
+    if (w->rest.len >= 18)
+        packet->tcp_sum = be16(p + 16);
+    packet->payload_wire = w->wire - header;
+    packet->payload = bytes_part(w->rest, header, w->rest.len);
+    return LAYER_SEGMENT;
+}
+
+static enum layer step(struct walk *w, enum layer layer)
+{
+    switch (layer) {
+    case LAYER_NONE:
+    case LAYER_SEGMENT:
+        break;
+    case LAYER_ETHERNET:
+        return ethernet(w);
+    case LAYER_LLC:
+        return llc(w);
+    case LAYER_SLL:
+        return linux_sll(w);
+    case LAYER_SLL2:
+        return linux_sll2(w);
+    case LAYER_NULL:
+        return bsd_null(w);
+    case LAYER_PPP_LINK:
+        return ppp_link(w);
+    case LAYER_PPP:
+        return ppp(w);
+    case LAYER_PPPOE:
+        return pppoe(w);
+    case LAYER_VLAN:
+        return vlan(w);
+    case LAYER_MPLS:
+        return mpls(w);
+    case LAYER_IP:
+        return ip(w);
+    case LAYER_IPV4:
+        return ipv4(w);
+    case LAYER_IPV6:
+        return ipv6(w);
+    case LAYER_EXTENSION:
+        return ipv6_extension(w);
+    case LAYER_FRAGMENT:
+        return ipv6_fragment(w);
+    case LAYER_AUTHENTICATION:
+        return authentication(w);
+    case LAYER_TCP:
+        return tcp(w);
+    }
+    return layer;
+}
+
+bool decode(struct decoder *d, const struct frame *frame, struct packet *ret)
+{
+    *ret = (struct packet){.frame = frame->number, .when = frame->when, .iface = frame->iface};
+    struct walk w = {&d->counts, d->ipfrag, ret, frame->data, frame->wire < WIRE_MAX ? frame->wire : WIRE_MAX};
+    if (w.wire < w.rest.len)
+        w.wire = (uint32_t)w.rest.len;
+    enum layer layer = layer_of_link(frame->link);
+    if (layer == LAYER_NONE)
+        walk_drop(&d->counts.unknown_link);
+    for (unsigned steps = 0; layer != LAYER_NONE && layer != LAYER_SEGMENT; steps++) {
+        if (steps == LAYERS_MAX) {
+            walk_drop(&d->counts.too_deep);
+            return false;
+        }
+        layer = step(&w, layer);
+    }
+    return layer == LAYER_SEGMENT;
+}
+
+const char *encap_name(enum encap e)
+{
+    switch (e) {
+    case ENCAP_VLAN:
+        return "vlan";
+    case ENCAP_MPLS:
+        return "mpls";
+    case ENCAP_PPPOE:
+        return "pppoe";
+    case ENCAP_PPP:
+        return "ppp";
+    }
+    return "";
+}
+
+void address_format(const struct address *a, uint8_t ip_version, char text[static ADDRESS_TEXT_SIZE])
+{
+    inet_ntop(ip_version == 4 ? AF_INET : AF_INET6, a->octets, text, ADDRESS_TEXT_SIZE);
+}

@@ -1,0 +1,100 @@
+/* Decoding is a walk over layers: each takes its header off the front and says which layer is next. A new layer is one
+   function, one value here and one line in decode(). Inside the layer. */
+#ifndef MAILTAP_CAPTURE_LAYERS_H
+#define MAILTAP_CAPTURE_LAYERS_H
+
+#include "byte_order.h"
+#include "capture/decode.h"
+#include "ipfrag.h"
+
+enum layer {
+    LAYER_NONE, /* nothing for us, and counted; or a fragment that is held */
+    LAYER_ETHERNET,
+    LAYER_LLC,
+    LAYER_SLL,
+    LAYER_SLL2,
+    LAYER_NULL,
+    LAYER_PPP_LINK,
+    LAYER_PPP,
+    LAYER_PPPOE,
+    LAYER_VLAN,
+    LAYER_MPLS,
+    LAYER_IP, /* version told by the first four bits */
+    LAYER_IPV4,
+    LAYER_IPV6,
+    LAYER_EXTENSION,
+    LAYER_FRAGMENT,
+    LAYER_AUTHENTICATION,
+    LAYER_TCP,
+    LAYER_SEGMENT, /* the packet is complete */
+};
+
+struct walk { /* invariant: rest.len <= wire */
+    struct decode_counts *counts;
+    struct ipfrag *ipfrag;
+    struct packet *packet;
+    struct bytes rest; /* captured and not yet read */
+    uint32_t wire;     /* the same, as sent */
+};
+
+/* The next n octets, which stay; null, and counted, when there are fewer. */
+static inline const uint8_t *walk_peek(struct walk *w, size_t n)
+{
+    if (__builtin_expect(w->rest.len >= n, 1))
+        return w->rest.data;
+    if (w->wire >= n)
+        w->counts->cut_header++;
+    else
+        w->counts->short_frame++;
+    return NULL;
+}
+
+/* Takes the next n octets. */
+static inline const uint8_t *walk_take(struct walk *w, size_t n)
+{
+    const uint8_t *p = walk_peek(w, n);
+    if (p) {
+        w->rest.data += n;
+        w->rest.len -= n;
+        w->wire -= (uint32_t)n;
+    }
+    return p;
+}
+
+/* A header said how much follows: what is behind that is padding or a trailer. More than the frame had means that
+   something cut the frame before it was captured, as packet brokers do. */
+static inline void walk_limit(struct walk *w, uint32_t len)
+{
+    w->wire = len;
+    if (w->rest.len > len)
+        w->rest.len = len;
+}
+
+static inline enum layer walk_drop(uint64_t *count)
+{
+    ++*count;
+    return LAYER_NONE;
+}
+
+/* The first layer of a LINKTYPE_; LAYER_NONE, not counted, when it is unknown. */
+enum layer layer_of_link(uint16_t link);
+
+enum layer ethernet(struct walk *w);
+enum layer llc(struct walk *w);
+enum layer linux_sll(struct walk *w);
+enum layer linux_sll2(struct walk *w);
+enum layer bsd_null(struct walk *w);
+enum layer ppp_link(struct walk *w);
+enum layer ppp(struct walk *w);
+enum layer pppoe(struct walk *w);
+enum layer vlan(struct walk *w);
+enum layer mpls(struct walk *w);
+
+enum layer ip(struct walk *w);
+enum layer ipv4(struct walk *w);
+enum layer ipv6(struct walk *w);
+enum layer ipv6_extension(struct walk *w);
+enum layer ipv6_fragment(struct walk *w);
+enum layer authentication(struct walk *w);
+
+#endif

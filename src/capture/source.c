@@ -1,0 +1,36 @@
+/* The part that all sources have in common. */
+#include "source_ops.h"
+
+#include <stdlib.h>
+
+bool source_filter(struct source *src, const char *expression, struct error *err)
+{
+    return src->ops->filter(src, expression, err);
+}
+
+enum source_status source_next(struct source *src, struct frame *frame, struct error *err)
+{
+    enum source_status s = src->ops->next(src, frame, err);
+    src->received += s == SOURCE_FRAME;
+    return s;
+}
+
+void source_counts(struct source *src, struct source_counts *ret)
+{
+    *ret = (struct source_counts){.received = src->received};
+    if (src->ops->drops)
+        src->ops->drops(src, ret);
+}
+
+const char *source_name(const struct source *src)
+{
+    return src->name;
+}
+
+void source_free(struct source *src)
+{
+    if (!src)
+        return;
+    free(src->name);
+    src->ops->free(src);
+}
