@@ -28,7 +28,7 @@ static bool unit(struct buf *out, uint32_t u, uint32_t *high)
         *high = u;
         return true;
     }
-    if (utf8_is_low(u) || (u >= 0x20 && u <= 0x7e)) /* printable ASCII stands for itself and may not be shifted */
+    if (!u || utf8_is_low(u) || (u >= 0x20 && u <= 0x7e)) /* printable ASCII stands for itself, unshifted */
         return false;
     utf8_add(out, u);
     return true;

@@ -1,0 +1,110 @@
+/* The content of a message: counted in pieces, with gaps, and its header written. */
+#include "mail/content.h"
+
+#include "record/record.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+struct facts {
+    uint64_t size, missed;
+    bool complete, subject, has_missed;
+};
+
+static struct facts finish(struct content *c, const struct limits *limits, bool complete)
+{
+    struct record *r = record_new(KIND_message, limits);
+    content_finish(c, r, complete);
+    struct facts f = {0};
+    struct entry e;
+    for (size_t at = 0; record_next(r, &at, &e);) {
+        if (e.field == F_message_size)
+            f.size = e.number;
+        else if (e.field == F_message_missed)
+            f.has_missed = true, f.missed = e.number;
+        else if (e.field == F_message_complete)
+            f.complete = e.number;
+        else if (e.field == F_message_subject)
+            f.subject = bytes_equal(e.text, BYTES("abc def"));
+    }
+    record_free(r);
+    content_free(c);
+    return f;
+}
+
+static const uint8_t text[] = "Subject: abc\r\n def\r\n\r\nThe body.\r\n";
+static const size_t text_len = sizeof text - 1;
+
+static void every_split(void **state)
+{
+    (void)state;
+    struct limits limits;
+    limits_init(&limits);
+    for (size_t cut = 0; cut <= text_len; cut++) {
+        struct content *c = content_new(&limits);
+        content_push(c, text, cut);
+        assert_int_equal(content_size(c), cut);
+        content_push(c, text + cut, text_len - cut);
+        struct facts f = finish(c, &limits, true);
+        assert_int_equal(f.size, text_len);
+        assert_true(f.complete && f.subject && !f.has_missed);
+    }
+}
+
+static void gap(void **state)
+{
+    (void)state;
+    struct limits limits;
+    limits_init(&limits);
+    struct content *c = content_new(&limits);
+    content_push(c, text, text_len);
+    content_push(c, NULL, 1000);
+    content_push(c, text, 5);
+    struct facts f = finish(c, &limits, true);
+    assert_int_equal(f.size, text_len + 5);
+    assert_int_equal(f.missed, 1000);
+    assert_true(!f.complete && f.subject);
+    c = content_new(&limits);
+    content_push(c, text, 10);
+    content_push(c, NULL, 1);
+    content_push(c, text + 11, text_len - 11);
+    f = finish(c, &limits, true);
+    assert_true(!f.complete && !f.subject);
+    assert_int_equal(f.missed, 1);
+}
+
+static void cut_off(void **state)
+{
+    (void)state;
+    struct limits limits;
+    limits_init(&limits);
+    struct content *c = content_new(&limits);
+    content_push(c, text, 18); /* to the end of the subject's line, which might go on */
+    struct facts f = finish(c, &limits, false);
+    assert_int_equal(f.size, 18);
+    assert_true(!f.complete && !f.subject);
+}
+
+static void empty(void **state)
+{
+    (void)state;
+    struct limits limits;
+    limits_init(&limits);
+    struct facts f = finish(content_new(&limits), &limits, true);
+    assert_int_equal(f.size, 0);
+    assert_true(f.complete && !f.has_missed);
+    content_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_split),
+        cmocka_unit_test(gap),
+        cmocka_unit_test(cut_off),
+        cmocka_unit_test(empty),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
