@@ -3,83 +3,14 @@
    dialogue_test FILE...             compares, exit code 1 where one differs
    dialogue_test --refresh FILE...   rewrites what the files expect
    dialogue_test --pcap OUT FILE     writes the packets, to look at in Wireshark
+   dialogue_test --seed OUT FILE     writes them as fuzz_dissector's input
    dialogue_test --print FILE        lists the packets and prints the records as they are */
 #include "dialogue.h"
+#include "diff.h"
 #include "normal.h"
 #include "replay.h"
+#include "seed.h"
 #include <stdlib.h>
-
-struct lines { /* views of the lines of a text */
-    struct bytes *list;
-    size_t count;
-};
-
-static struct lines split(struct bytes text)
-{
-    struct lines l = {0};
-    size_t cap = 0;
-
-    for (size_t at = 0; at < text.len;) {
-        struct bytes rest = bytes_part(text, at, SIZE_MAX);
-
-        if (l.count == cap) {
-            cap = cap > 0 ? cap * 2 : 64;
-            l.list = realloc(l.list, cap * sizeof(*l.list));
-            if (!l.list)
-                abort();
-        }
-        l.list[l.count] = bytes_part(rest, 0, bytes_index(rest, '\n'));
-        at += l.list[l.count++].len + 1;
-    }
-    return l;
-}
-
-static void print_lines(const char *sign, const struct lines *l, size_t from, size_t to)
-{
-    for (; from < to; from++)
-        printf("%s %.*s\n", sign, (int)l->list[from].len, (const char *)l->list[from].data);
-}
-
-#define DIFF_MOST 2000 /* lines on a side, beyond which the middle is not aligned */
-
-/* Prints what differs, `-` expected and `+` got, by the longest common subsequence of lines. */
-static void print_diff(struct bytes expected, struct bytes got)
-{
-    struct lines a = split(expected), b = split(got);
-    size_t width = b.count + 1, i = 0, j = 0;
-    unsigned *common = NULL;
-
-    if (a.count < DIFF_MOST && b.count < DIFF_MOST)
-        common = calloc((a.count + 1) * width, sizeof(*common));
-    if (!common) {
-        print_lines("-", &a, 0, a.count);
-        print_lines("+", &b, 0, b.count);
-    }
-    for (size_t x = common ? a.count : 0; x-- > 0;)
-        for (size_t y = b.count; y-- > 0;) {
-            unsigned skip_a = common[(x + 1) * width + y], skip_b = common[x * width + y + 1];
-
-            common[x * width + y] = bytes_equal(a.list[x], b.list[y]) ? common[(x + 1) * width + y + 1] + 1
-                                    : skip_a > skip_b                 ? skip_a
-                                                                      : skip_b;
-        }
-    while (common && (i < a.count || j < b.count)) {
-        if (i < a.count && j < b.count && bytes_equal(a.list[i], b.list[j])) {
-            print_lines(" ", &a, i, i + 1);
-            i++;
-            j++;
-        } else if (j == b.count || (i < a.count && common[(i + 1) * width + j] >= common[i * width + j + 1])) {
-            print_lines("-", &a, i, i + 1);
-            i++;
-        } else {
-            print_lines("+", &b, j, j + 1);
-            j++;
-        }
-    }
-    free(common);
-    free(a.list);
-    free(b.list);
-}
 
 static bool rewrite(const char *path, struct bytes head, bool had_mark, struct bytes records)
 {
@@ -105,7 +36,7 @@ static bool compare(const struct dialogue_file *d, const char *path, struct byte
     }
     if (!bytes_equal(bytes_of_string(d->expected), got)) {
         printf("not ok %s\n", path);
-        print_diff(bytes_of_string(d->expected), got);
+        diff_print(bytes_of_string(d->expected), got);
         return false;
     }
     printf("ok %s\n", path);
@@ -146,7 +77,7 @@ static bool judge(const struct dialogue_file *d, const char *path, struct bytes 
     return ok;
 }
 
-static bool show(const struct dialogue_file *d, const char *pcap)
+static bool show(const struct dialogue_file *d, const char *mode, const char *out_path)
 {
     struct replay_settings settings;
     struct trace trace;
@@ -155,8 +86,8 @@ static bool show(const struct dialogue_file *d, const char *pcap)
     bool ok = true;
 
     dialogue_packets(d, &trace);
-    if (pcap) {
-        ok = trace_save(&trace, pcap, &err);
+    if (out_path) {
+        ok = strcmp(mode, "--pcap") == 0 ? trace_save(&trace, out_path, &err) : seed_save(d, &trace, out_path, &err);
         if (!ok)
             printf("%s\n", err.text);
     } else {
@@ -171,7 +102,7 @@ static bool show(const struct dialogue_file *d, const char *pcap)
     return ok;
 }
 
-static bool run(const char *path, const char *mode, const char *pcap)
+static bool run(const char *path, const char *mode, const char *out)
 {
     struct dialogue_file d;
     struct error err;
@@ -186,8 +117,8 @@ static bool run(const char *path, const char *mode, const char *pcap)
     if (!dialogue_parse(&d, path, bytes_of(text, len), &err)) {
         printf("not ok %s\n", err.text);
         ok = false;
-    } else if (pcap || strcmp(mode, "--print") == 0) {
-        ok = show(&d, pcap);
+    } else if (out || strcmp(mode, "--print") == 0) {
+        ok = show(&d, mode, out);
     } else {
         ok = judge(&d, path, bytes_of(text, len), strcmp(mode, "--refresh") == 0);
     }
@@ -198,23 +129,23 @@ static bool run(const char *path, const char *mode, const char *pcap)
 
 int main(int argc, char **argv)
 {
-    const char *mode = "", *pcap = NULL;
+    const char *mode = "", *out = NULL;
     int first = 1;
     bool ok = true;
 
     if (argc > 1 && strncmp(argv[1], "--", 2) == 0) {
         mode = argv[1];
         first = 2;
-        if (strcmp(mode, "--pcap") == 0 && argc > 3)
-            pcap = argv[first++];
+        if ((strcmp(mode, "--pcap") == 0 || strcmp(mode, "--seed") == 0) && argc > 3)
+            out = argv[first++];
         else if (strcmp(mode, "--refresh") != 0 && strcmp(mode, "--print") != 0)
             first = argc;
     }
     if (first >= argc) {
-        fputs("usage: dialogue_test [--refresh | --print | --pcap OUT] FILE...\n", stderr);
+        fputs("usage: dialogue_test [--refresh | --print | --pcap OUT | --seed OUT] FILE...\n", stderr);
         return 2;
     }
     for (; first < argc; first++)
-        ok = run(argv[first], mode, pcap) && ok;
+        ok = run(argv[first], mode, out) && ok;
     return ok ? 0 : 1;
 }
