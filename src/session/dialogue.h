@@ -14,6 +14,7 @@ struct command {
                                 dissector moves it (DATA's second reply: the end of the content) */
     struct record *fields; /* F_command_...: at_us, verb, frame are there from the start; the dissector adds the rest */
     uint32_t ref;          /* the dissector's own: a recipient's number, a mode */
+    uint8_t phase;         /* the dissector's own: how far it is, for commands with several replies */
     uint16_t kind;         /* the dissector's own number of the verb */
     bool unsure;           /* which reply belongs to it is a guess */
     bool answered;         /* by dialogue_finish() */
@@ -24,8 +25,13 @@ struct command {
 struct command *dialogue_command(struct session *s, const struct line *line, uint16_t kind, struct bytes verb);
 
 /* The command that a reply with this first octet answers, or null: nothing unanswered begins below what its sender had
-   seen. Sets `unsure` where a loss makes it a guess. */
+   seen. Sets `unsure` where a loss makes it a guess. Commands before it will get no reply any more. */
 struct command *dialogue_answers(struct session *s, const struct mark *reply);
+
+/* Too many commands wait: the oldest must be finished, without its reply, before another one is put in. Its reply will
+   answer nothing. */
+bool dialogue_full(const struct session *s);
+void dialogue_owe(struct session *s);
 
 /* The n-th unanswered command, from 0, or null. */
 struct command *dialogue_pending(struct session *s, size_t n);

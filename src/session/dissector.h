@@ -9,10 +9,16 @@ enum probe { PROBE_NO, PROBE_UNSURE, PROBE_MATCH }; /* more octets may settle UN
 
 #define DISSECTOR_STATE_MAX 256
 
+struct port_hint {
+    uint16_t port;
+    uint8_t name; /* which of the dissector's names stands for it */
+    bool tls;     /* TLS from the first octet is usual there */
+};
+
 struct dissector {
     const char *const *names; /* in records, options and docs, null at the end; the first holds until session_named() */
-    const uint16_t *ports;    /* a hint for order, never a proof; 0 at the end */
-    size_t state_size;        /* zeroed and freed by the engine; at most DISSECTOR_STATE_MAX, asserted */
+    const struct port_hint *ports; /* a hint for order, never a proof; port 0 at the end */
+    size_t state_size;             /* zeroed and freed by the engine; at most DISSECTOR_STATE_MAX, asserted */
 
     /* What the first octets of both directions are. Either may be empty, or end anywhere. */
     enum probe (*probe)(struct bytes client, struct bytes server);

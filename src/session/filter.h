@@ -9,10 +9,27 @@ struct filter {
     const char *name;
     size_t state_size; /* zeroed before, wiped after */
 
-    /* Octets of that side (a gap: data is null); what comes out goes into `out` and is read on as that side's stream.
-     */
-    void (*pass)(struct session *s, void *state, enum side side, const struct chunk *in, struct buf *out);
+    /* Octets of that side are there below the filter: takes them with input_take() and appends to `out` what the side's
+       stream above goes on with. May leave them unread: waiting is not reading. session_patient() is about them. */
+    void (*pass)(struct session *s, void *state, enum side side, struct input *below, struct buf *out);
+
+    /* The conversation is over: record what is unfinished. Null: nothing to say. */
     void (*close)(struct session *s, void *state);
 };
+
+/* TLS: what a session begins with that speaks it from the first octet, and what STARTTLS and its kin put in. */
+extern const struct filter tls_filter;
+
+/* What the filter that is being offered has below it on that side. */
+struct input *session_below(struct session *s, enum side side);
+
+/* TLS from the first octet, without STARTTLS. */
+bool session_is_implicit(const struct session *s);
+
+/* Takes the topmost filter away again: what it left unread is the dissector's. Called from its pass(). */
+void session_unfilter(struct session *s);
+
+/* From here on nothing of either side comes out of the filter: whoever waits for it waits in vain. */
+void session_opaque(struct session *s);
 
 #endif

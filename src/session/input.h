@@ -83,6 +83,12 @@ bool input_behind_doubt(struct input *in, size_t n, struct line *line);
 enum { ODD_BARE_LF, ODD_BARE_CR, ODD_NUL };
 unsigned input_odd(struct input *in);
 
+/* Is anything unread? The mark of its first octet (of a gap, of where it begins). */
+bool input_unread(const struct input *in, struct mark *first);
+
+/* The unread octets before the first gap, reading nothing: for telling what they are. */
+struct bytes input_peek(const struct input *in);
+
 /* The place of the next unread octet, and of the end of what is here. */
 uint64_t input_at(const struct input *in);
 uint64_t input_end(const struct input *in);

@@ -15,6 +15,15 @@ static inline enum side side_other(enum side side)
     return side == CLIENT ? SERVER : CLIENT;
 }
 
+/* One side's input, for looking ahead on the other side than the one offered. */
+struct input *session_input(struct session *s, enum side side);
+
+/* The place of the first octet of a side; 0 where the beginning was not captured. */
+uint64_t session_start(const struct session *s, enum side side);
+
+/* Was all of it captured, up to its FIN or a reset? What it did not say then, it never said. */
+bool session_seen_to_end(const struct session *s, enum side side);
+
 /* The dissector's own state: state_size zeroed octets. */
 void *session_state(struct session *s);
 
@@ -37,6 +46,8 @@ void session_note(struct session *s, enum note n);
 /* The protocol is the dissector's n-th name (SMTP or LMTP). */
 void session_named(struct session *s, unsigned n);
 
+bool session_is_proto(const struct session *s, const char *name);
+
 /* Puts a filter under both inputs, at the place each has read to; the dissector goes on with what comes out. */
 void session_filter(struct session *s, const struct filter *f);
 
@@ -46,6 +57,9 @@ bool session_patient(struct session *s, enum side side);
 
 /* Did we see this connection's beginning, so that the first server line is the greeting? */
 bool session_from_start(const struct session *s);
+
+/* Is a filter under the inputs? */
+bool session_is_filtered(const struct session *s);
 
 /* Is the direction's traffic in the capture at all? Dark: the other side acknowledged octets of it, none was captured.
  */

@@ -1,0 +1,120 @@
+/* What the files of the SMTP dissector share. SMTP: RFC 5321; LMTP: RFC 2033. */
+#ifndef MAILTAP_DISSECTORS_SMTP_H
+#define MAILTAP_DISSECTORS_SMTP_H
+
+#include "base/buf.h"
+#include "login.h"
+#include "mail/content.h"
+
+enum verb {
+    VERB_UNKNOWN,
+#define VERB(id, text) VERB_##id,
+#include "smtp_verbs.def"
+#undef VERB
+};
+
+/* The verb a line begins with; *arg gets the rest, trimmed. */
+enum verb smtp_verb(struct bytes line, struct bytes *arg);
+
+/* Is this line a command beyond reasonable doubt: a known verb, and behind it what the verb asks for? */
+bool smtp_is_command(struct bytes line);
+
+/* "250", "250-", "250 text": false where it is no reply line. *last: no more lines follow. */
+bool smtp_reply_line(struct bytes line, uint32_t *code, bool *last, struct bytes *text);
+
+/* Cuts an enhanced status code (RFC 2034) off the front of a reply's text; empty where there is none. */
+struct bytes smtp_status(struct bytes *text);
+
+/* --- the content being sent: DATA's, or that of all BDATs up to LAST --- */
+
+struct upload {
+    struct upload *next;
+    struct content *content;
+    uint32_t id;
+    bool bdat;
+    bool ended;         /* the end was seen */
+    struct mark last;   /* of its last octet */
+    struct record *odd; /* F_message_eod_odd groups, or null */
+    const char *eod;    /* the form of its end, or null */
+};
+
+/* --- transactions --- */
+
+struct recipient {
+    size_t addr_at, addr_len; /* the mailbox, in the transaction's text */
+    size_t text_at, text_len; /* the last reply's text there */
+    const char *form;
+    uint64_t frame;
+    uint32_t code, final_code;
+    char status[12], final_status[12];
+    bool unsure;
+};
+
+struct transaction {
+    struct mark first, last;
+    struct buf text; /* mailboxes, parameters, reply texts */
+    size_t from_len; /* the reverse-path stands first in it */
+    size_t params_at, params_len;
+    struct recipient *rcpts;
+    size_t rcpt_count, rcpt_cap;
+    size_t rcpt_next; /* whose own reply after the data comes next */
+    uint64_t rcpt_omitted, rcpt_refused;
+    struct upload *upload; /* not owned */
+    bool has_mail, smuggled, unsure, data_refused;
+};
+
+struct smtp_reply {     /* one reply, whole */
+    uint32_t code;      /* 0: none was seen */
+    struct bytes lines; /* the texts of its lines, joined by LF */
+    uint32_t count;
+    struct mark first, last;
+    bool cut; /* a gap is inside it */
+};
+
+/* The transaction that an accepted MAIL opens, or, with null, the one that a content proves whose MAIL was not seen. */
+struct transaction *transaction_new(const struct command *mail, const struct limits *limits);
+void transaction_free(struct transaction *t);
+void transaction_rcpt(struct transaction *t, const struct command *rcpt, const struct smtp_reply *reply,
+                      const struct limits *limits);
+
+/* The recipient's own reply after the data (LMTP, PRDR). False: every accepted recipient has one. */
+bool transaction_rcpt_final(struct transaction *t, const struct smtp_reply *reply, bool unsure);
+
+/* How many accepted recipients still wait for one. */
+size_t transaction_waiting(const struct transaction *t);
+
+/* The argument of a command as its record has it. */
+struct bytes command_arg(const struct command *c);
+
+struct message_facts {    /* what a message record repeats of its session */
+    const char *ended_by; /* rset, quit, helo, mail, close, data */
+    bool server_closed;   /* the server was seen to its end: what it did not say it never said */
+    bool lmtp;
+    struct bytes helo, server_name;
+    bool logged_in, login_unknown;
+    struct bytes user;
+    uint64_t index;
+};
+
+/* Writes the message record. The reply: to the content, or code 0. */
+void transaction_write(struct session *s, struct transaction *t, const struct smtp_reply *reply,
+                       const struct message_facts *facts);
+
+/* --- a doubtful end of data (smtp_eod.c) --- */
+
+enum eod_verdict { EOD_WAIT, EOD_ENDS, EOD_TEXT };
+
+struct eod_finding {
+    bool tell;            /* a command or silence followed: worth a line in eod_odd */
+    bool at_once;         /* commands followed without waiting for the reply */
+    const char *honoured; /* yes, no, unknown */
+    const char *verb;     /* the first behind it, or null */
+    uint32_t commands;    /* how many */
+};
+
+enum eod_verdict smtp_judge_eod(struct session *s, struct input *client, struct input *server,
+                                const struct chunk *chunk, struct eod_finding *ret);
+
+const char *smtp_eod_name(enum eod form);
+
+#endif

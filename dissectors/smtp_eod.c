@@ -1,0 +1,171 @@
+/* Ends of data that two servers may read differently: what follows decides, with the server's replies (SMTP smuggling,
+   CVE-2023-51764 and its kin). Records follow the server's reading; where its replies do not tell, the RFC's. */
+#include "smtp.h"
+
+#define LOOK_LINES 64
+
+const char *smtp_eod_name(enum eod form)
+{
+    switch (form) {
+    case EOD_CRLF_CRLF:
+        return "CRLF.CRLF";
+    case EOD_LF_LF:
+        return "LF.LF";
+    case EOD_LF_CRLF:
+        return "LF.CRLF";
+    case EOD_CRLF_LF:
+        return "CRLF.LF";
+    case EOD_LF_CR:
+        return "LF.CR";
+    case EOD_CR_LF:
+        return "CR.LF";
+    case EOD_CR_CR:
+        return "CR.CR";
+    case EOD_CR_CRLF:
+        return "CR.CRLF";
+    case EOD_CRLF_NUL:
+        return "CRLFNUL.CRLF";
+    case EOD_CRLF_CRCRLF:
+        return "CRLF.CRCRLF";
+    case EOD_GAP:
+        return NULL;
+    }
+    return NULL;
+}
+
+struct embedded {      /* what stands behind a doubtful end, read as commands */
+    uint32_t commands; /* up to and with the DATA that opens a content */
+    bool data;
+    bool closed;  /* the content, by the RFC's reading, ends at a line "." */
+    bool goes_on; /* a line behind that is here */
+    struct line first, next;
+};
+
+static bool look_behind(struct input *client, struct embedded *e)
+{
+    struct line line;
+    struct bytes arg;
+    *e = (struct embedded){0};
+    for (size_t n = 0; n < LOOK_LINES && input_behind_doubt(client, n, &line); n++) {
+        if (e->closed) {
+            e->goes_on = true;
+            e->next = line;
+            break;
+        }
+        if (!n)
+            e->first = line;
+        if (line.end == LINE_CRLF && bytes_equal(line.text, BYTES(".")))
+            e->closed = true;
+        else if (!e->data && smtp_is_command(line.text)) {
+            e->commands++;
+            e->data = smtp_verb(line.text, &arg) == VERB_DATA;
+        } else if (!n) {
+            break;
+        }
+    }
+    return e->first.last.at != 0;
+}
+
+struct answers { /* whole replies of the server that are still unread */
+    size_t count;
+    uint32_t codes[LOOK_LINES];
+    struct mark first[LOOK_LINES], last[LOOK_LINES];
+};
+
+static void look_at_replies(struct input *server, struct answers *a)
+{
+    struct line line;
+    bool begun = false, last;
+    struct bytes text;
+    uint32_t code;
+    a->count = 0;
+    for (size_t n = 0; a->count < LOOK_LINES && n < 4 * LOOK_LINES && input_ahead(server, n, &line); n++) {
+        if (!smtp_reply_line(line.text, &code, &last, &text))
+            continue;
+        if (!begun)
+            a->first[a->count] = line.first;
+        begun = !last;
+        a->codes[a->count] = code;
+        a->last[a->count] = line.last;
+        a->count += last;
+    }
+}
+
+/* Two readings: it ended here (the server answers the content, then every command behind), or it did not (one answer,
+   then those to what stands behind the RFC's end). */
+static enum eod_verdict by_replies(const struct embedded *e, const struct answers *a, const struct chunk *chunk,
+                                   bool patient)
+{
+    if (!a->count)
+        return patient ? EOD_WAIT : EOD_TEXT;
+    if (a->codes[0] == 421)
+        return EOD_TEXT;
+    if (a->count == 1) {
+        if (e->goes_on && e->next.first.seen > a->last[0].at)
+            return EOD_TEXT; /* the client went on after one answer */
+        if (!e->closed && a->first[0].seen > chunk->last.at && a->codes[0] < 400 && !patient)
+            return EOD_ENDS; /* an answer, and no other end it could belong to */
+        return patient ? EOD_WAIT : EOD_TEXT;
+    }
+    if (!e->goes_on || a->first[1].seen <= e->next.first.at)
+        return EOD_ENDS; /* more answers than one, and nothing else they could answer */
+    if (e->data && a->count > e->commands && a->codes[e->commands] == 354)
+        return EOD_ENDS;
+    return a->first[0].seen <= e->next.first.at && a->codes[1] == 221 ? EOD_TEXT
+           : a->count > e->commands                                   ? EOD_ENDS
+           : patient                                                  ? EOD_WAIT
+                                                                      : EOD_TEXT;
+}
+
+/* Behind lost octets a command stands where the content would go on: did the client have the server's answer? */
+static enum eod_verdict behind_gap(struct session *s, struct input *client, struct input *server)
+{
+    struct line line;
+    if (!input_behind_doubt(client, 0, &line))
+        return EOD_WAIT;
+    if (!smtp_is_command(line.text) && (!input_behind_doubt(client, 1, &line) || !smtp_is_command(line.text)))
+        return EOD_TEXT;
+    if (session_dark(s, SERVER))
+        return EOD_ENDS;
+    return line.first.seen > input_at(server) ? EOD_ENDS : EOD_TEXT;
+}
+
+enum eod_verdict smtp_judge_eod(struct session *s, struct input *client, struct input *server,
+                                const struct chunk *chunk, struct eod_finding *ret)
+{
+    struct embedded e;
+    struct answers a;
+    *ret = (struct eod_finding){.honoured = "unknown"};
+    if (chunk->form == EOD_GAP)
+        return behind_gap(s, client, server);
+    bool more = look_behind(client, &e);
+    if (more && !e.commands)
+        return EOD_TEXT; /* followed by neither a command nor silence */
+    look_at_replies(server, &a);
+    bool patient = session_patient(s, CLIENT);
+    enum eod_verdict verdict;
+    if (!more && a.count && a.first[0].seen > chunk->last.at && a.codes[0] != 421)
+        verdict = EOD_ENDS; /* the client fell silent and the server answered */
+    else if (!more)
+        verdict = patient || !session_closed(s, CLIENT) ? EOD_WAIT : EOD_TEXT;
+    else
+        verdict = by_replies(&e, &a, chunk, patient);
+    ret->tell = true;
+    ret->at_once = more && a.count && e.first.first.seen <= a.first[0].at;
+    ret->commands = e.commands;
+    if (verdict == EOD_ENDS)
+        ret->honoured = "yes";
+    else if (a.count)
+        ret->honoured = "no";
+    if (e.commands) {
+        struct bytes arg;
+        static const char *const names[] = {
+            "?",
+#define VERB(id, text) text,
+#include "smtp_verbs.def"
+#undef VERB
+        };
+        ret->verb = names[smtp_verb(e.first.text, &arg)];
+    }
+    return verdict;
+}

@@ -1,0 +1,298 @@
+/* One SMTP or LMTP transaction: its envelope with a verdict for each recipient, its content, and the message record. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "mail/address.h"
+#include "smtp.h"
+
+#include <stdlib.h>
+
+#define TRANSACTION_TEXT (8u << 20) /* a thousand recipients with 1 KiB each fit many times */
+
+struct bytes command_arg(const struct command *c)
+{
+    struct entry e;
+    size_t at = 0;
+    while (record_next(c->fields, &at, &e))
+        if (!e.end && e.field == F_command_arg)
+            return e.text;
+    return bytes_of("", 0);
+}
+
+static size_t keep(struct transaction *t, struct bytes text, size_t *len)
+{
+    size_t at = t->text.len;
+    buf_add(&t->text, text);
+    *len = t->text.len - at;
+    return at;
+}
+
+static struct bytes kept(const struct transaction *t, size_t at, size_t len)
+{
+    return bytes_of(t->text.data + at, len);
+}
+
+/* What stands behind the colon of "FROM:<...>", "TO:<...>". */
+static struct bytes behind_colon(struct bytes arg)
+{
+    size_t colon = bytes_index(arg, ':');
+    size_t blank = bytes_index(arg, '<');
+    return colon < blank && colon < arg.len ? bytes_part(arg, colon + 1, arg.len) : arg;
+}
+
+struct transaction *transaction_new(const struct command *mail, const struct limits *limits)
+{
+    struct transaction *t = memory_get(sizeof *t);
+    buf_init(&t->text, TRANSACTION_TEXT);
+    (void)limits;
+    if (!mail)
+        return t;
+    struct path path;
+    path_parse(behind_colon(command_arg(mail)), &path);
+    t->has_mail = true;
+    t->first = mail->first;
+    t->last = mail->last;
+    t->unsure = mail->unsure;
+    keep(t, path.mailbox, &t->from_len);
+    t->params_at = keep(t, path.parameters, &t->params_len);
+    return t;
+}
+
+void transaction_free(struct transaction *t)
+{
+    if (!t)
+        return;
+    buf_release(&t->text);
+    free(t->rcpts);
+    free(t);
+}
+
+static void write_status(char status[static 12], const struct smtp_reply *reply)
+{
+    struct bytes text = bytes_part(reply->lines, 0, bytes_index(reply->lines, '\n'));
+    struct bytes found = smtp_status(&text);
+    size_t len = found.len < 12 ? found.len : 11;
+    if (len)
+        memcpy(status, found.data, len);
+    status[len] = '\0';
+}
+
+static void keep_text(struct transaction *t, struct recipient *r, const struct smtp_reply *reply)
+{
+    struct bytes text = bytes_part(reply->lines, 0, 512);
+    if (bytes_index(text, '\n') == text.len)
+        smtp_status(&text);
+    if (reply->code)
+        r->text_at = keep(t, text, &r->text_len);
+}
+
+void transaction_rcpt(struct transaction *t, const struct command *rcpt, const struct smtp_reply *reply,
+                      const struct limits *limits)
+{
+    t->last = reply->code && reply->last.when > rcpt->last.when ? reply->last : rcpt->last;
+    t->rcpt_refused += reply->code >= 400;
+    if (!t->first.frame)
+        t->first = rcpt->first;
+    if (t->rcpt_count >= limits->rcpt) {
+        t->rcpt_omitted++;
+        return;
+    }
+    if (t->rcpt_count == t->rcpt_cap) {
+        t->rcpt_cap = t->rcpt_cap ? t->rcpt_cap * 2 : 2;
+        t->rcpts = memory_resize(t->rcpts, t->rcpt_cap * sizeof *t->rcpts);
+    }
+    struct path path;
+    path_parse(behind_colon(command_arg(rcpt)), &path);
+    struct recipient *r = &t->rcpts[t->rcpt_count++];
+    *r = (struct recipient){.code = reply->code, .frame = rcpt->first.frame, .unsure = rcpt->unsure};
+    r->addr_at = keep(t, path.mailbox, &r->addr_len);
+    r->form = path_form_name(path.form);
+    write_status(r->status, reply);
+    keep_text(t, r, reply);
+}
+
+static bool is_accepted(uint32_t code)
+{
+    return code >= 200 && code < 300;
+}
+
+bool transaction_rcpt_final(struct transaction *t, const struct smtp_reply *reply, bool unsure)
+{
+    while (t->rcpt_next < t->rcpt_count && !is_accepted(t->rcpts[t->rcpt_next].code))
+        t->rcpt_next++;
+    if (t->rcpt_next == t->rcpt_count)
+        return false;
+    struct recipient *r = &t->rcpts[t->rcpt_next++];
+    r->final_code = reply->code;
+    r->unsure |= unsure;
+    write_status(r->final_status, reply);
+    keep_text(t, r, reply);
+    t->last = reply->last;
+    return true;
+}
+
+size_t transaction_waiting(const struct transaction *t)
+{
+    size_t n = 0;
+    for (size_t i = t->rcpt_next; i < t->rcpt_count; i++)
+        n += is_accepted(t->rcpts[i].code);
+    return n;
+}
+
+/* --- the record --- */
+
+static const char *verdict_of(uint32_t code)
+{
+    if (!code)
+        return "unknown";
+    return code < 400 ? "accepted" : code < 500 ? "deferred" : "rejected";
+}
+
+static void write_rcpts(const struct transaction *t, struct record *m)
+{
+    for (size_t i = 0; i < t->rcpt_count; i++) {
+        const struct recipient *r = &t->rcpts[i];
+        record_begin(m, F_message_rcpt);
+        record_text(m, F_rcpt_addr, kept(t, r->addr_at, r->addr_len));
+        if (r->form)
+            record_word(m, F_rcpt_form, r->form);
+        record_word(m, F_rcpt_verdict, verdict_of(r->final_code ? r->final_code : r->code));
+        if (r->code)
+            record_number(m, F_rcpt_code, r->code);
+        if (*r->status)
+            record_text(m, F_rcpt_status, bytes_of_string(r->status));
+        if (r->final_code)
+            record_number(m, F_rcpt_final_code, r->final_code);
+        if (*r->final_status)
+            record_text(m, F_rcpt_final_status, bytes_of_string(r->final_status));
+        if (r->text_len)
+            record_text(m, F_rcpt_text, kept(t, r->text_at, r->text_len));
+        record_number(m, F_rcpt_frame, r->frame);
+        if (r->unsure)
+            record_flag(m, F_rcpt_unsure);
+        record_end(m);
+    }
+    if (t->rcpt_omitted)
+        record_number(m, F_message_rcpt_omitted, t->rcpt_omitted);
+}
+
+static void write_params(const struct transaction *t, struct record *m)
+{
+    struct bytes rest = kept(t, t->params_at, t->params_len), word;
+    while ((word = bytes_word(&rest)).len) {
+        record_text(m, F_message_params, word);
+        uint64_t size;
+        if (bytes_starts_nocase(word, BYTES("SIZE="))) {
+            struct bytes number = bytes_part(word, 5, word.len);
+            if (bytes_number(&number, &size) && !record_has(m, F_message_declared_size))
+                record_number(m, F_message_declared_size, size);
+        }
+    }
+}
+
+/* The name under which the server queued it, where its reply says so in one of the usual ways. */
+static struct bytes queue_id(struct bytes text)
+{
+    static const char *const before[] = {"queued as ", " id=", "mail accepted for delivery as "};
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        size_t at = bytes_find_nocase(text, bytes_of_string(before[i]));
+        if (at == SIZE_MAX)
+            continue;
+        struct bytes rest = bytes_part(text, at + strlen(before[i]), text.len);
+        struct bytes id = bytes_word(&rest);
+        while (id.len && (id.data[id.len - 1] == '.' || id.data[id.len - 1] == ')'))
+            id.len--;
+        return id;
+    }
+    struct bytes rest = text;
+    smtp_status(&rest);
+    struct bytes first = bytes_word(&rest); /* sendmail: "2.0.0 t9BCDeF Message accepted for delivery" */
+    if (bytes_starts_nocase(bytes_trim(rest), BYTES("Message accepted for delivery")))
+        return first;
+    return bytes_of("", 0);
+}
+
+static void write_reply(const struct transaction *t, struct record *m, const struct smtp_reply *reply)
+{
+    struct bytes text = bytes_part(reply->lines, 0, bytes_index(reply->lines, '\n'));
+    record_number(m, F_message_code, reply->code);
+    struct bytes id = queue_id(text), rest = text;
+    struct bytes status = smtp_status(&rest);
+    if (status.len)
+        record_text(m, F_message_status, status);
+    record_text(m, F_message_reply, reply->lines);
+    if (id.len)
+        record_text(m, F_message_queue_id, id);
+    if (t->upload && reply->first.when >= t->upload->last.when)
+        record_number(m, F_message_latency_us, (uint64_t)((reply->first.when - t->upload->last.when) / CLOCK_US));
+}
+
+static const char *verdict(const struct transaction *t, const struct smtp_reply *reply,
+                           const struct message_facts *facts)
+{
+    if (reply->code)
+        return verdict_of(reply->code);
+    uint32_t best = 0;
+    for (size_t i = 0; i < t->rcpt_count; i++) /* LMTP: the best that a recipient got */
+        if (t->rcpts[i].final_code && (!best || t->rcpts[i].final_code < best))
+            best = t->rcpts[i].final_code;
+    if (best)
+        return verdict_of(best);
+    if (t->upload)
+        return t->upload->ended || !facts->server_closed ? "unknown" : "aborted";
+    if (t->data_refused || (t->rcpt_refused && t->rcpt_refused == t->rcpt_count + t->rcpt_omitted))
+        return "rejected";
+    return strcmp(facts->ended_by, "close") != 0 || facts->server_closed ? "aborted" : "unknown";
+}
+
+static void write_session_facts(struct record *m, const struct message_facts *facts)
+{
+    record_word(m, F_message_ended_by, facts->ended_by);
+    if (facts->helo.len)
+        record_text(m, F_message_helo, facts->helo);
+    if (facts->server_name.len)
+        record_text(m, F_message_server_name, facts->server_name);
+    record_word(m, F_message_auth, facts->logged_in ? "user" : facts->login_unknown ? "unknown" : "none");
+    if (facts->logged_in && facts->user.len)
+        record_text(m, F_message_user, facts->user);
+}
+
+static void write_content(const struct transaction *t, struct record *m)
+{
+    struct upload *u = t->upload;
+    record_word(m, F_message_via, !u ? "none" : u->bdat ? "BDAT" : "DATA");
+    if (!u)
+        return;
+    content_finish(u->content, m, u->ended);
+    if (u->eod)
+        record_word(m, F_message_eod, u->eod);
+    if (u->odd)
+        record_join(m, u->odd);
+}
+
+void transaction_write(struct session *s, struct transaction *t, const struct smtp_reply *reply,
+                       const struct message_facts *facts)
+{
+    struct record *m = session_record(s, KIND_message, facts->index);
+    record_number(m, F_message_index, facts->index);
+    if (session_encrypted(s))
+        record_flag(m, F_message_encrypted);
+    if (t->has_mail)
+        record_text(m, F_message_mail_from, kept(t, 0, t->from_len));
+    write_params(t, m);
+    write_rcpts(t, m);
+    if (reply->code)
+        write_reply(t, m, reply);
+    record_word(m, F_message_verdict, verdict(t, reply, facts));
+    write_content(t, m);
+    write_session_facts(m, facts);
+    if (t->smuggled)
+        record_flag(m, F_message_smuggled);
+    if (t->unsure)
+        record_flag(m, F_message_unsure);
+    struct mark last = t->last;
+    if (t->upload && t->upload->last.at > 0 && t->upload->last.when > last.when)
+        last = t->upload->last;
+    if (reply->code && reply->last.when > last.when)
+        last = reply->last;
+    session_emit(s, m, &t->first, &last);
+}

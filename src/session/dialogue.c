@@ -1,0 +1,207 @@
+/* Pairing of commands and replies. See dialogue.h for the rule, and tests/dialogues/ for its cases. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "session_private.h"
+
+#include <stdlib.h>
+
+#define TALLY_KEYS 256
+
+void tally_add(struct tally *t, struct bytes key)
+{
+    if (key.len >= sizeof t->entries->key)
+        key.len = sizeof t->entries->key - 1;
+    for (size_t i = 0; i < t->count; i++) {
+        if (strlen(t->entries[i].key) == key.len && !memcmp(t->entries[i].key, key.data, key.len)) {
+            t->entries[i].count++;
+            return;
+        }
+    }
+    if (t->count == TALLY_KEYS) {
+        t->rest++;
+        return;
+    }
+    if (!(t->count & (t->count - 1)))
+        t->entries = memory_resize(t->entries, (t->count ? t->count * 2 : 1) * sizeof *t->entries);
+    struct tally_entry *e = &t->entries[t->count++];
+    memcpy(e->key, key.data, key.len);
+    e->key[key.len] = '\0';
+    e->count = 1;
+}
+
+static struct command *command_at(const struct dialogue *d, size_t i)
+{
+    return d->order[d->first + i];
+}
+
+static void command_free(struct command *c)
+{
+    record_free(c->fields);
+    free(c);
+}
+
+/* Finished commands at the front go into the log. */
+static void move_to_log(struct session *s)
+{
+    struct dialogue *d = &s->dialogue;
+    while (d->count && command_at(d, 0)->answered) {
+        struct command *c = command_at(d, 0);
+        if (!d->log)
+            d->log = record_new(KIND_session, s->settings->limits);
+        record_begin(d->log, F_session_commands);
+        record_join(d->log, c->fields);
+        record_end(d->log);
+        d->logged++;
+        d->first++;
+        d->count--;
+        command_free(c);
+        if (d->logged >= s->settings->limits->part_commands || record_size(d->log) >= s->settings->limits->part_octets)
+            session_emit_own(s, false, CLOSE_FIN);
+    }
+    if (!d->count)
+        d->first = 0;
+}
+
+static void append(struct dialogue *d, struct command *c)
+{
+    if (d->first + d->count == d->cap) {
+        if (d->first > d->cap / 2) {
+            memmove(d->order, d->order + d->first, d->count * sizeof *d->order);
+            d->first = 0;
+        } else {
+            d->cap = d->cap ? d->cap * 2 : 4;
+            d->order = memory_resize(d->order, d->cap * sizeof *d->order);
+        }
+    }
+    d->order[d->first + d->count++] = c;
+    d->unanswered++;
+}
+
+struct command *dialogue_command(struct session *s, const struct line *line, uint16_t kind, struct bytes verb)
+{
+    struct dialogue *d = &s->dialogue;
+    struct command *c = memory_get(sizeof *c);
+    c->first = line->first;
+    c->last = line->last;
+    c->begins = line->first.at;
+    c->kind = kind;
+    c->fields = record_new(KIND_session, s->settings->limits);
+    int64_t after = line->first.when - s->flow->first_when;
+    record_number(c->fields, F_command_at_us, after > 0 ? (uint64_t)(after / CLOCK_US) : 0);
+    record_text(c->fields, F_command_verb, verb);
+    record_number(c->fields, F_command_frame, line->first.frame);
+    tally_add(&d->verbs, verb);
+    append(d, c);
+    s->changes++;
+    return c;
+}
+
+bool dialogue_full(const struct session *s)
+{
+    return s->dialogue.unanswered >= s->settings->limits->pending;
+}
+
+void dialogue_owe(struct session *s)
+{
+    session_note(s, NOTE_queue_overflow);
+    s->dialogue.owed++;
+}
+
+struct command *dialogue_pending(struct session *s, size_t n)
+{
+    const struct dialogue *d = &s->dialogue;
+    for (size_t i = 0; i < d->count; i++)
+        if (!command_at(d, i)->answered && !n--)
+            return command_at(d, i);
+    return NULL;
+}
+
+/* The answer to the first of several unanswered commands may be among the octets that were lost on the server's side.
+   What the client had received when it sent a later one tells: a client that had seen beyond the loss before it spoke
+   again had its earlier answers. */
+static struct command *after_lost_replies(struct session *s, const struct mark *reply)
+{
+    struct dialogue *d = &s->dialogue;
+    struct command *c, *best = dialogue_pending(s, 0);
+    size_t waiting = 0;
+    for (size_t n = 0; (c = dialogue_pending(s, n)) && c->begins < reply->seen; n++) {
+        waiting++;
+        if (c->first.seen >= d->gap[SERVER].to)
+            best = c;
+    }
+    if (waiting > 1 && best->first.seen < d->gap[SERVER].to)
+        best->unsure = true; /* several answers were under way: how many were lost is not known */
+    return best;
+}
+
+struct command *dialogue_answers(struct session *s, const struct mark *reply)
+{
+    struct dialogue *d = &s->dialogue;
+    if (d->owed) {
+        d->owed--;
+        return NULL;
+    }
+    struct command *c = dialogue_pending(s, 0);
+    if (!c || c->begins >= reply->seen)
+        return NULL;
+    if (d->gap[SERVER].open && reply->at >= d->gap[SERVER].to) {
+        c = after_lost_replies(s, reply);
+        d->gap[SERVER].open = false;
+    }
+    if (d->gap[CLIENT].open && c->first.at >= d->gap[CLIENT].to) {
+        /* Lost octets before this command may have been commands, and this the answer to one of them, unless the client
+           had received something behind the loss before it sent this one. */
+        if (c->first.seen <= d->gap[CLIENT].seen)
+            c->unsure = true;
+        d->gap[CLIENT].open = false;
+    }
+    return c;
+}
+
+void dialogue_finish(struct session *s, struct command *c, const struct mark *reply)
+{
+    if (c->answered)
+        return;
+    if (c->unsure)
+        record_flag(c->fields, F_command_unsure);
+    if (reply && reply->when >= c->last.when)
+        record_number(c->fields, F_command_latency_us, (uint64_t)((reply->when - c->last.when) / CLOCK_US));
+    c->answered = true;
+    s->dialogue.unanswered--;
+    s->changes++;
+    move_to_log(s);
+}
+
+void dialogue_lost(struct session *s, enum side side, const struct mark *where, uint64_t len)
+{
+    struct dialogue *d = &s->dialogue;
+    if (!d->gap[side].open)
+        d->gap[side].from = where->at;
+    d->gap[side].to = where->at + len;
+    d->gap[side].open = true;
+    d->gap[side].seen = input_at(&s->in[side_other(side)]);
+}
+
+void dialogue_count_reply(struct session *s, struct bytes code)
+{
+    tally_add(&s->dialogue.replies, code);
+}
+
+void dialogue_flush(struct session *s)
+{
+    struct command *c;
+    while ((c = dialogue_pending(s, 0)) != NULL)
+        dialogue_finish(s, c, NULL);
+}
+
+void dialogue_release(struct session *s)
+{
+    struct dialogue *d = &s->dialogue;
+    for (size_t i = 0; i < d->count; i++)
+        command_free(command_at(d, i));
+    free(d->order);
+    record_free(d->log);
+    free(d->verbs.entries);
+    free(d->replies.entries);
+    *d = (struct dialogue){0};
+}

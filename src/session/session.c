@@ -1,0 +1,498 @@
+/* A conversation: which dissector reads it, offering both directions to it until nothing moves, waiting and giving up.
+ */
+#include "session_private.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define PROBE_ENOUGH 4096 /* octets held after which the choice is made with what there is */
+#define FILTER_ROUND 65536
+
+struct session *session_new(const struct session_settings *settings, struct flow *flow)
+{
+    struct session *s = memory_get(sizeof *s);
+    s->settings = settings;
+    s->flow = flow;
+    s->facts = record_new(KIND_session, settings->limits);
+    input_init(&s->in[CLIENT], settings->limits);
+    input_init(&s->in[SERVER], settings->limits);
+    s->part_began = flow->first_when;
+    return s;
+}
+
+void session_free(struct session *s)
+{
+    for (unsigned i = 0; i < s->layer_count; i++) {
+        explicit_bzero(s->layers[i].state, s->layers[i].filter->state_size);
+        free(s->layers[i].state);
+        input_release(&s->layers[i].below[CLIENT]);
+        input_release(&s->layers[i].below[SERVER]);
+    }
+    input_release(&s->in[CLIENT]);
+    input_release(&s->in[SERVER]);
+    dialogue_release(s);
+    record_free(s->facts);
+    free(s->state);
+    free(s->notes);
+    free(s);
+}
+
+/* --- what dissectors call --- */
+
+void *session_state(struct session *s)
+{
+    return s->state;
+}
+
+const struct limits *session_limits(const struct session *s)
+{
+    return s->settings->limits;
+}
+
+struct record *session_facts(struct session *s)
+{
+    return s->facts;
+}
+
+void session_note(struct session *s, enum note n)
+{
+    if (!s->notes)
+        s->notes = memory_get(NOTE_COUNT * sizeof *s->notes);
+    s->notes[n]++;
+}
+
+void session_named(struct session *s, unsigned n)
+{
+    s->name = n;
+}
+
+bool session_from_start(const struct session *s)
+{
+    return s->flow->tcp.half[CLIENT].syn || s->flow->tcp.half[SERVER].syn;
+}
+
+bool session_closed(const struct session *s, enum side side)
+{
+    return s->ending || tcp_closed(&s->flow->tcp, side);
+}
+
+bool session_seen_to_end(const struct session *s, enum side side)
+{
+    const struct tcp *t = &s->flow->tcp;
+    return (tcp_closed(t, side) || t->reset) && !t->half[side].missed && !tcp_acked_unseen(t, side);
+}
+
+struct input *session_input(struct session *s, enum side side)
+{
+    return &s->in[side];
+}
+
+uint64_t session_start(const struct session *s, enum side side)
+{
+    return session_from_start(s) ? s->flow->tcp.half[side].start : 0;
+}
+
+bool session_dark(const struct session *s, enum side side)
+{
+    return s->opaque || tcp_dark(&s->flow->tcp, side);
+}
+
+bool session_encrypted(const struct session *s)
+{
+    return s->encrypted;
+}
+
+uint16_t session_port(const struct session *s, enum side side)
+{
+    return side == CLIENT ? s->flow->client_port : s->flow->server_port;
+}
+
+/* Leaving octets unread is worth while
+   (1) while the other direction has unread octets that the sender of these had received: they are certain to come, or
+       to be declared lost; or
+   (2) for the client, who may wait for an answer, while the other direction is open and the octets held here do not
+       show that the answer was received: they show it when the last of them had seen something beyond what the last
+       octet read on this side had seen, and all of that was read or lost.
+   It is never worth while when the other direction is closed or dark, when more than --hold octets wait here, or at the
+   end. While it is open whether acknowledgments mean anything (tcp_acks_unknown), the server's lines wait for that. */
+bool session_patient(struct session *s, enum side side)
+{
+    const struct input *in = &s->offered[side], *other = &s->offered[side_other(side)];
+    struct mark first, last;
+    if (s->ending || in->unread > s->settings->hold || !input_unread(in, &first))
+        return false;
+    if (session_dark(s, side_other(side)))
+        return false;
+    bool other_done = other->closed && !other->unread;
+    uint64_t there = other->unread || other->end ? input_at(other) : 0;
+    if (first.seen > there && !other_done && (there || s->flow->tcp.half[side_other(side)].start != first.seen))
+        return true;
+    if (side == SERVER)
+        return tcp_acks_unknown(&s->flow->tcp, SERVER) && !other_done;
+    if (other_done || !input_last(in, &last))
+        return false;
+    return !(last.seen > in->last_read.seen && there >= last.seen);
+}
+
+/* --- filters --- */
+
+bool session_is_filtered(const struct session *s)
+{
+    return s->layer_count != 0;
+}
+
+void session_filter(struct session *s, const struct filter *f)
+{
+    if (s->layer_count == SESSION_LAYERS) {
+        session_note(s, NOTE_stopped_following);
+        session_opaque(s);
+        return;
+    }
+    struct layer *l = &s->layers[s->layer_count++];
+    *l = (struct layer){.filter = f, .state = memory_get(f->state_size)};
+    for (int side = 0; side < 2; side++) {
+        l->below[side] = s->in[side];
+        input_init(&s->in[side], s->settings->limits);
+        s->in[side].end = input_at(&l->below[side]);
+        s->in[side].last_read = l->below[side].last_read;
+        s->in[side].acks_unusable = l->below[side].acks_unusable;
+    }
+    s->changes++;
+}
+
+struct input *session_below(struct session *s, enum side side)
+{
+    return &s->offered[side];
+}
+
+bool session_is_implicit(const struct session *s)
+{
+    return s->implicit_tls;
+}
+
+bool session_is_proto(const struct session *s, const char *name)
+{
+    return !strcmp(session_proto(s), name);
+}
+
+void session_unfilter(struct session *s)
+{
+    struct layer *l = &s->layers[s->layer_count - 1];
+    for (int side = 0; side < 2; side++) {
+        input_release(&s->in[side]);
+        s->in[side] = l->below[side];
+    }
+    explicit_bzero(l->state, l->filter->state_size);
+    free(l->state);
+    s->layer_count--;
+    s->changes++;
+}
+
+void session_opaque(struct session *s)
+{
+    s->opaque = true;
+    s->changes++;
+}
+
+/* --- choosing --- */
+
+static bool looks_like_tls(struct bytes b)
+{
+    return b.len >= 3 && b.data[0] >= 20 && b.data[0] <= 23 && b.data[1] == 3 && b.data[2] <= 4;
+}
+
+static bool may_become_tls(struct bytes b)
+{
+    return !b.len ||
+           (b.data[0] >= 20 && b.data[0] <= 23 && (b.len < 2 || b.data[1] == 3) && (b.len < 3 || b.data[2] <= 4));
+}
+
+/* TLS from the first octet: both sides speak it, or, when there is no more to wait for, those that were captured. */
+static enum probe probe_tls(struct bytes client, struct bytes server, bool last_chance)
+{
+    if (!may_become_tls(client) || !may_become_tls(server))
+        return PROBE_NO;
+    if (looks_like_tls(client) && looks_like_tls(server))
+        return PROBE_MATCH;
+    if (last_chance && (looks_like_tls(client) || looks_like_tls(server)))
+        return PROBE_MATCH;
+    return PROBE_UNSURE;
+}
+
+const struct dissector *dissector_of_port(uint16_t port, unsigned *name, bool *tls)
+{
+    for (const struct dissector *const *d = dissectors; *d; d++) {
+        for (const struct port_hint *hint = (*d)->ports; hint->port; hint++) {
+            if (hint->port == port) {
+                *name = hint->name;
+                *tls = hint->tls;
+                return *d;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void use(struct session *s, const struct dissector *d, unsigned name)
+{
+    assert(d->state_size <= DISSECTOR_STATE_MAX);
+    s->dissector = d;
+    s->name = name;
+    s->state = memory_get(d->state_size);
+    s->changes++;
+}
+
+static void give_up(struct session *s)
+{
+    unsigned name;
+    bool tls;
+    s->unrecognised = true;
+    s->gone = !dissector_of_port(s->flow->server_port, &name, &tls);
+}
+
+static bool choose_tls(struct session *s, struct bytes client, struct bytes server, bool last_chance,
+                       enum probe *verdict)
+{
+    unsigned name;
+    bool tls;
+    const struct dissector *d = dissector_of_port(s->flow->server_port, &name, &tls);
+    *verdict = d ? probe_tls(client, server, last_chance) : PROBE_NO;
+    if (*verdict != PROBE_MATCH)
+        return false;
+    s->implicit_tls = true;
+    use(s, d, name);
+    record_word(s->facts, F_session_starttls, "implicit");
+    session_filter(s, &tls_filter);
+    return true;
+}
+
+/* The first in the list to say MATCH once all before it said NO. When there is no more to wait for, the first that is
+   unsure and stands at its port. */
+static void choose(struct session *s, bool last_chance)
+{
+    struct bytes client = bytes_of(s->in[CLIENT].data, s->in[CLIENT].run);
+    struct bytes server = bytes_of(s->in[SERVER].data, s->in[SERVER].run);
+    last_chance |= client.len + server.len >= PROBE_ENOUGH;
+    if (!client.len && !server.len && !last_chance)
+        return;
+    enum probe tls;
+    if (choose_tls(s, client, server, last_chance, &tls))
+        return;
+    bool unsure = tls == PROBE_UNSURE;
+    for (const struct dissector *const *d = dissectors; *d; d++) {
+        enum probe verdict = (*d)->probe(client, server);
+        if (verdict == PROBE_MATCH && !(unsure && !last_chance)) {
+            use(s, *d, 0);
+            return;
+        }
+        if (verdict == PROBE_NO)
+            continue;
+        unsure = true;
+        if (!last_chance)
+            return;
+        for (const struct port_hint *hint = (*d)->ports; hint->port; hint++) {
+            if (hint->port == s->flow->server_port) {
+                use(s, *d, hint->name);
+                return;
+            }
+        }
+    }
+    if (!unsure || last_chance)
+        give_up(s);
+}
+
+/* --- offering --- */
+
+static void close_inputs(struct session *s)
+{
+    for (int side = 0; side < 2; side++) {
+        struct input *lowest = s->layer_count ? &s->layers[0].below[side] : &s->in[side];
+        bool done = session_closed(s, (enum side)side);
+        lowest->closed = done;
+        for (unsigned i = 0; i < s->layer_count; i++) {
+            done = done && !s->layers[i].below[side].unread;
+            (i + 1 < s->layer_count ? &s->layers[i + 1].below[side] : &s->in[side])->closed = done;
+        }
+    }
+}
+
+/* Lets one layer take what it can; what comes out goes to the layer above. True: something moved. */
+static bool pass_layer(struct session *s, unsigned i, enum side side)
+{
+    struct layer *l = &s->layers[i];
+    struct input *below = &l->below[side];
+    if (!below->unread && !below->closed)
+        return false;
+    uint64_t unread = below->unread, changes = s->changes;
+    struct mark first = {0};
+    struct buf out;
+    buf_init(&out, FILTER_ROUND + 16384);
+    bool any = input_unread(below, &first);
+    s->offered = l->below;
+    l->filter->pass(s, l->state, side, below, &out);
+    if (out.len && i < s->layer_count) {
+        struct origin origin = {first.at, first.seen, first.seen, first.when, first.frame};
+        struct input *above = i + 1 < s->layer_count ? &s->layers[i + 1].below[side] : &s->in[side];
+        input_feed(above, buf_bytes(&out), &origin, true);
+        input_keep(above);
+    }
+    buf_release(&out);
+    return s->changes != changes || (any && (i >= s->layer_count || l->below[side].unread != unread));
+}
+
+static void tell_gap(struct session *s, enum side side)
+{
+    uint64_t len;
+    struct mark where;
+    if (!input_pop_gap(&s->in[side], &len, &where))
+        return;
+    dialogue_lost(s, side, &where, len);
+    if (s->dissector->lost)
+        s->dissector->lost(s, side, len, &where);
+}
+
+/* True: the side moved: something was read, or the dissector changed its mind. */
+static bool offer_side(struct session *s, enum side side)
+{
+    struct input *in = &s->in[side];
+    if (!in->unread && !in->closed)
+        return false;
+    uint8_t before[DISSECTOR_STATE_MAX];
+    uint64_t unread = in->unread, changes = s->changes;
+    memcpy(before, s->state, s->dissector->state_size);
+    s->offered = s->in;
+    in->wants_line = false;
+    s->dissector->read(s, side, in);
+    if (in->overlong) {
+        in->overlong = false;
+        session_note(s, NOTE_line_too_long);
+    }
+    if (in->wants_line) {
+        tell_gap(s, side);
+        return true;
+    }
+    return s->changes != changes || in->unread != unread || memcmp(before, s->state, s->dissector->state_size) != 0;
+}
+
+/* Whoever lets more than that pile up although told not to be patient would hold it for ever: read on without him. */
+static void shed(struct session *s, enum side side)
+{
+    struct bytes data;
+    struct piece piece;
+    struct input *in = &s->in[side];
+    if (in->unread <= 2 * s->settings->hold + 2 * s->settings->limits->line)
+        return;
+    session_note(s, NOTE_stopped_following);
+    while (input_shift(in, &data, &piece))
+        ;
+}
+
+void session_offer(struct session *s)
+{
+    bool moved;
+    if (!s->dissector && !s->unrecognised)
+        choose(s, s->ending || (session_closed(s, CLIENT) && session_closed(s, SERVER)));
+    if (!s->dissector)
+        return;
+    do {
+        moved = false;
+        close_inputs(s);
+        for (unsigned i = 0; i < s->layer_count; i++) {
+            moved |= pass_layer(s, i, CLIENT);
+            if (i < s->layer_count)
+                moved |= pass_layer(s, i, SERVER);
+        }
+        close_inputs(s);
+        moved |= offer_side(s, CLIENT);
+        moved |= offer_side(s, SERVER);
+    } while (moved);
+    shed(s, CLIENT);
+    shed(s, SERVER);
+}
+
+/* --- feeding --- */
+
+static struct origin origin_of(const struct octets *where)
+{
+    return (struct origin){where->at, where->acked, where->captured, where->when, where->frame};
+}
+
+static struct input *lowest_input(struct session *s, enum side side)
+{
+    return s->layer_count ? &s->layers[0].below[side] : &s->in[side];
+}
+
+static void trust_acks(struct session *s)
+{
+    for (int side = 0; side < 2; side++) {
+        bool unusable = s->flow->tcp.half[side].acks_unusable;
+        s->in[side].acks_unusable = unusable;
+        for (unsigned i = 0; i < s->layer_count; i++)
+            s->layers[i].below[side].acks_unusable = unusable;
+    }
+}
+
+void session_data(struct session *s, enum side side, struct bytes data, const struct octets *where)
+{
+    if (s->unrecognised)
+        return;
+    struct origin origin = origin_of(where);
+    trust_acks(s);
+    input_feed(lowest_input(s, side), data, &origin, false);
+    session_offer(s);
+    for (unsigned i = 0; i < s->layer_count; i++)
+        input_keep(&s->layers[i].below[side]);
+    input_keep(&s->in[side]);
+    if (s->unrecognised)
+        for (int i = 0; i < 2; i++)
+            input_release(&s->in[i]);
+}
+
+void session_gap(struct session *s, enum side side, uint64_t len, const struct octets *where)
+{
+    if (s->unrecognised)
+        return;
+    struct origin origin = origin_of(where);
+    trust_acks(s);
+    input_feed_gap(lowest_input(s, side), len, &origin);
+    session_offer(s);
+}
+
+void session_end(struct session *s, enum close how)
+{
+    s->ending = true;
+    trust_acks(s);
+    session_offer(s);
+    if (s->dissector) {
+        s->offered = s->in;
+        if (s->dissector->close)
+            s->dissector->close(s);
+        for (unsigned i = s->layer_count; i-- > 0;)
+            if (s->layers[i].filter->close)
+                s->layers[i].filter->close(s, s->layers[i].state);
+        dialogue_flush(s);
+    }
+    if (!s->gone)
+        session_emit_own(s, true, how);
+    session_free(s);
+}
+
+size_t session_held(const struct session *s)
+{
+    size_t held = input_held(&s->in[CLIENT]) + input_held(&s->in[SERVER]);
+    for (unsigned i = 0; i < s->layer_count; i++)
+        held += input_held(&s->layers[i].below[CLIENT]) + input_held(&s->layers[i].below[SERVER]);
+    return held;
+}
+
+const char *session_proto(const struct session *s)
+{
+    unsigned name = s->name;
+    bool tls;
+    const struct dissector *d = s->dissector;
+    if (!d)
+        d = dissector_of_port(s->flow->server_port, &name, &tls);
+    return d->names[name];
+}

@@ -1,0 +1,99 @@
+/* The engine's side of a session: feeding and ending it. Dissectors see session.h, dialogue.h and input.h alone. */
+#ifndef MAILTAP_SESSION_SESSION_PRIVATE_H
+#define MAILTAP_SESSION_SESSION_PRIVATE_H
+
+#include "capture/flow.h"
+#include "session/dissector.h"
+#include "session/filter.h"
+#include "session/input_private.h"
+
+#define SESSION_LAYERS 3
+
+enum close { CLOSE_FIN, CLOSE_RST, CLOSE_TIMEOUT, CLOSE_EOF, CLOSE_EVICTED, CLOSE_SHUTDOWN };
+
+struct session_settings { /* shared by all sessions of an engine; outlives them */
+    const struct limits *limits;
+    uint64_t hold;
+    int64_t interim;
+    const char *sensor;
+    void (*emit)(void *arg, struct record *r);
+    void *arg;
+};
+
+struct tally { /* how often each key came: verbs, replies */
+    struct tally_entry {
+        char key[25];
+        uint64_t count;
+    } * entries;
+    size_t count;
+    uint64_t rest; /* beyond the first 256 keys */
+};
+
+struct dialogue {
+    struct command **order; /* in the order sent; the finished ones that an unfinished one keeps from the log, too */
+    size_t first, count, cap, unanswered;
+    struct record *log; /* F_session_commands groups */
+    size_t logged;      /* in this part */
+    struct tally verbs, replies;
+    struct {
+        uint64_t from, to, seen;
+        bool open;
+    } gap[2]; /* the last loss of each side among lines; seen: how far the other side was read; open: not resolved */
+    uint64_t owed; /* replies to commands that the queue had no room for */
+};
+
+struct layer {
+    const struct filter *filter;
+    void *state;
+    struct input below[2];
+};
+
+struct session {
+    const struct session_settings *settings;
+    struct flow *flow;
+    const struct dissector *dissector; /* null: not chosen yet, or none fits */
+    void *state;
+    struct input in[2];
+    struct layer layers[SESSION_LAYERS];
+    unsigned layer_count;
+    struct input *offered; /* the pair of inputs being offered now */
+    struct record *facts;
+    struct dialogue dialogue;
+    uint32_t *notes;  /* counts by enum note; null until the first */
+    uint64_t changes; /* counts calls that change something: an offer goes on while it grows */
+    unsigned name;    /* which of the dissector's names */
+    unsigned part;
+    char uid[16];
+    int64_t part_began;
+    bool unrecognised, ending, opaque, implicit_tls, encrypted, gone;
+};
+
+struct session *session_new(const struct session_settings *settings, struct flow *flow);
+void session_data(struct session *s, enum side side, struct bytes data, const struct octets *where);
+void session_gap(struct session *s, enum side side, uint64_t len, const struct octets *where);
+
+/* Offers what is unread, both sides in turn, until nothing moves. */
+void session_offer(struct session *s);
+
+/* Ends it: offers the rest with no patience, records it (`known_port`: also where no protocol was recognised), frees
+ * it. */
+void session_end(struct session *s, enum close how);
+void session_free(struct session *s);
+
+/* What its memory costs, for the budget. */
+size_t session_held(const struct session *s);
+
+const char *session_proto(const struct session *s);
+
+/* session_record.c */
+void session_emit_own(struct session *s, bool last, enum close how);
+
+/* dialogue.c */
+void dialogue_release(struct session *s);
+void dialogue_flush(struct session *s); /* every command left goes into the log as it is */
+void tally_add(struct tally *t, struct bytes key);
+
+/* Where servers of this protocol are found. */
+const struct dissector *dissector_of_port(uint16_t port, unsigned *name, bool *tls);
+
+#endif

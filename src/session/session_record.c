@@ -1,0 +1,241 @@
+/* The records of a session: the envelope every one carries, and the session's own, whole or in parts. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "capture/decode.h"
+#include "session_private.h"
+
+#include <arpa/inet.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <xxhash.h>
+
+static const char *const close_words[] = {
+    [CLOSE_FIN] = "fin", [CLOSE_RST] = "rst",         [CLOSE_TIMEOUT] = "timeout",
+    [CLOSE_EOF] = "eof", [CLOSE_EVICTED] = "evicted", [CLOSE_SHUTDOWN] = "shutdown",
+};
+
+static void format_mac(const uint8_t mac[6], char text[18])
+{
+    snprintf(text, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
+/* Community ID version 1 (github.com/corelight/community-id-spec): SHA-1 over seed, ordered endpoints, protocol. */
+static void community_id(const struct flow *f, char text[32])
+{
+    uint8_t octets[2 + 16 + 16 + 2 + 4], *o = octets, digest[EVP_MAX_MD_SIZE];
+    size_t width = f->ip_version == 4 ? 4 : 16;
+    int order = memcmp(&f->client, &f->server, width);
+    bool client_first = order ? order < 0 : f->client_port < f->server_port;
+    const struct address *a = client_first ? &f->client : &f->server, *b = client_first ? &f->server : &f->client;
+    uint16_t a_port = client_first ? f->client_port : f->server_port;
+    uint16_t b_port = client_first ? f->server_port : f->client_port;
+    *o++ = 0; /* the seed */
+    *o++ = 0;
+    memcpy(o, a, width);
+    memcpy(o + width, b, width);
+    o += 2 * width;
+    *o++ = 6; /* TCP */
+    *o++ = 0;
+    *o++ = (uint8_t)(a_port >> 8);
+    *o++ = (uint8_t)a_port;
+    *o++ = (uint8_t)(b_port >> 8);
+    *o++ = (uint8_t)b_port;
+    EVP_Digest(octets, (size_t)(o - octets), digest, NULL, EVP_sha1(), NULL);
+    memcpy(text, "1:", 2);
+    EVP_EncodeBlock((unsigned char *)text + 2, digest, 20);
+}
+
+static void make_uid(struct session *s)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const struct flow *f = s->flow;
+    struct {
+        struct address client, server;
+        int64_t when;
+        uint16_t ports[2];
+        uint32_t apart;
+    } key = {f->client, f->server, f->first_when, {f->client_port, f->server_port}, f->key.apart};
+    XXH128_hash_t h = XXH3_128bits(&key, sizeof key);
+    s->uid[0] = 'C';
+    for (int i = 1; i < 14; i++) {
+        uint64_t *half = i < 8 ? &h.low64 : &h.high64;
+        s->uid[i] = digits[*half % 62];
+        *half /= 62;
+    }
+}
+
+static void write_id(struct session *s, struct record *r, uint64_t index)
+{
+    char text[160], id[33];
+    const char *sensor = s->settings->sensor ? s->settings->sensor : "";
+    int n = snprintf(text, sizeof text, "%.64s/%s/%s/%llu", sensor, s->uid, kind_name(record_kind(r)),
+                     (unsigned long long)index);
+    XXH128_hash_t h = XXH3_128bits(text, (size_t)n);
+    snprintf(id, sizeof id, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    record_word(r, F_all_id, id);
+    record_word(r, F_all_uid, s->uid);
+}
+
+static void write_endpoints(struct session *s, struct record *r)
+{
+    const struct flow *f = s->flow;
+    char text[ADDRESS_TEXT_SIZE], mac[18], community[40];
+    community_id(f, community);
+    record_word(r, F_all_community_id, community);
+    record_word(r, F_all_proto, session_proto(s));
+    address_format(&f->client, f->ip_version, text);
+    record_word(r, F_all_client_ip, text);
+    record_number(r, F_all_client_port, f->client_port);
+    address_format(&f->server, f->ip_version, text);
+    record_word(r, F_all_server_ip, text);
+    record_number(r, F_all_server_port, f->server_port);
+    if (f->has_mac && record_kind(r) == KIND_session) {
+        format_mac(f->client_mac, mac);
+        record_word(r, F_all_client_mac, mac);
+        format_mac(f->server_mac, mac);
+        record_word(r, F_all_server_mac, mac);
+    }
+    for (int i = 0; i < f->vlan_count; i++)
+        record_number(r, F_all_vlan, f->vlans[i]);
+    for (int i = 0; i < f->encap_count; i++)
+        record_word(r, F_all_encap, encap_name((enum encap)f->encaps[i]));
+}
+
+static bool has_gap(const struct session *s)
+{
+    return s->flow->tcp.half[CLIENT].missed || s->flow->tcp.half[SERVER].missed;
+}
+
+static bool one_sided(const struct session *s)
+{
+    return !s->flow->tcp.half[CLIENT].packets != !s->flow->tcp.half[SERVER].packets;
+}
+
+static void write_quality(struct session *s, struct record *r)
+{
+    const struct tcp *t = &s->flow->tcp;
+    if (has_gap(s))
+        record_word(r, F_all_quality, "gap");
+    if (one_sided(s))
+        record_word(r, F_all_quality, "one_sided");
+    if (!session_from_start(s))
+        record_word(r, F_all_quality, "midstream");
+    if (t->half[CLIENT].conflicts || t->half[SERVER].conflicts || s->flow->fragment_overlap)
+        record_word(r, F_all_quality, "overlap");
+    if (t->half[CLIENT].acks_unusable || t->half[SERVER].acks_unusable)
+        record_word(r, F_all_quality, "acks_unusable");
+}
+
+struct record *session_record(struct session *s, enum kind k, uint64_t index)
+{
+    struct record *r = record_new(k, s->settings->limits);
+    if (!s->uid[0])
+        make_uid(s);
+    write_id(s, r, index);
+    if (s->settings->sensor)
+        record_text(r, F_all_sensor, bytes_of_string(s->settings->sensor));
+    write_endpoints(s, r);
+    return r;
+}
+
+void session_emit(struct session *s, struct record *r, const struct mark *first, const struct mark *last)
+{
+    record_time(r, F_all_ts, first->when);
+    record_time(r, F_all_end_ts, last->when > first->when ? last->when : first->when);
+    record_number(r, F_all_frame_first, first->frame);
+    record_number(r, F_all_frame_last, last->frame > first->frame ? last->frame : first->frame);
+    write_quality(s, r);
+    s->changes++;
+    s->settings->emit(s->settings->arg, r);
+}
+
+static uint64_t microseconds(int64_t from, int64_t to)
+{
+    return to > from ? (uint64_t)((to - from) / CLOCK_US) : 0;
+}
+
+static void write_number(struct record *r, enum field f, uint64_t n)
+{
+    if (n)
+        record_number(r, f, n);
+}
+
+static void write_counters(struct session *s, struct record *r)
+{
+    const struct tcp *t = &s->flow->tcp;
+    const struct tcp_half *c = &t->half[CLIENT], *v = &t->half[SERVER];
+    record_number(r, F_session_bytes_c2s, c->octets);
+    record_number(r, F_session_bytes_s2c, v->octets);
+    record_number(r, F_session_pkts_c2s, c->packets);
+    record_number(r, F_session_pkts_s2c, v->packets);
+    write_number(r, F_session_missed_c2s, c->missed);
+    write_number(r, F_session_missed_s2c, v->missed);
+    write_number(r, F_session_acked_unseen_c2s, tcp_acked_unseen(t, CLIENT));
+    write_number(r, F_session_acked_unseen_s2c, tcp_acked_unseen(t, SERVER));
+    write_number(r, F_session_retrans, c->retrans + v->retrans);
+    write_number(r, F_session_dup_pkts, c->duplicates + v->duplicates);
+    write_number(r, F_session_late, c->late + v->late);
+}
+
+static void write_tallies(struct session *s, struct record *r)
+{
+    struct dialogue *d = &s->dialogue;
+    for (size_t i = 0; i < d->verbs.count; i++)
+        record_count(r, F_session_verbs, bytes_of_string(d->verbs.entries[i].key), d->verbs.entries[i].count);
+    for (size_t i = 0; i < d->replies.count; i++)
+        record_count(r, F_session_replies, bytes_of_string(d->replies.entries[i].key), d->replies.entries[i].count);
+    const struct tcp_half *c = &s->flow->tcp.half[CLIENT], *v = &s->flow->tcp.half[SERVER];
+    for (unsigned n = 0; n < NOTE_COUNT; n++) {
+        uint64_t count = s->notes ? s->notes[n] : 0;
+        if (n == NOTE_acks_unusable)
+            count += c->acks_unusable || v->acks_unusable;
+        if (n == NOTE_conflicting_overlap)
+            count += c->conflicts + v->conflicts;
+        if (n == NOTE_fragment_overlap)
+            count += s->flow->fragment_overlap;
+        if (n == NOTE_late_octets)
+            count += c->late + v->late;
+        if (count)
+            record_count(r, F_session_anomalies, bytes_of_string(note_infos[n].name), count);
+    }
+}
+
+static const char *visibility(const struct session *s)
+{
+    if (s->unrecognised)
+        return "unrecognised";
+    if (s->implicit_tls && s->opaque)
+        return "encrypted";
+    return s->opaque || has_gap(s) || one_sided(s) || !session_from_start(s) ? "partial" : "full";
+}
+
+void session_emit_own(struct session *s, bool last, enum close how)
+{
+    const struct flow *f = s->flow;
+    struct record *r = session_record(s, KIND_session, s->part);
+    record_time(r, F_all_ts, f->first_when);
+    record_time(r, F_all_end_ts, f->last_when);
+    record_number(r, F_all_frame_first, f->first_frame);
+    record_number(r, F_all_frame_last, f->last_frame);
+    write_quality(s, r);
+    if (how == CLOSE_EVICTED)
+        record_word(r, F_all_quality, "evicted");
+    if (!last || s->part)
+        record_number(r, F_session_part, s->part);
+    if (last)
+        record_word(r, F_session_close, close_words[how]);
+    if (!session_from_start(s))
+        record_flag(r, F_session_midstream);
+    record_number(r, F_session_duration_us, microseconds(f->first_when, f->last_when));
+    record_word(r, F_session_visibility, visibility(s));
+    write_counters(s, r);
+    record_join(r, s->facts);
+    if (s->dialogue.log) {
+        record_join(r, s->dialogue.log);
+        record_reset(s->dialogue.log);
+        s->dialogue.logged = 0;
+    }
+    write_tallies(s, r);
+    s->part++;
+    s->settings->emit(s->settings->arg, r);
+}
