@@ -52,7 +52,7 @@ static void version(struct buf *out)
 
 static int interfaces(void)
 {
-    struct error err;
+    struct error err = {0};
     char *list = source_interfaces(&err);
     if (!list)
         return say(&err, EXIT_UNREADABLE);
@@ -63,7 +63,7 @@ static int interfaces(void)
 
 static int run(const struct options *o)
 {
-    struct error err;
+    struct error err = {0};
     int code;
     catch_signals();
     code = say(&err, (int)pipeline_run(o, &stop, &err));
@@ -92,7 +92,7 @@ static int act(const struct options *o)
 int main(int argc, char **argv)
 {
     struct options options;
-    struct error err;
+    struct error err = {0};
     bool right = options_parse(&options, argc, argv, isatty(STDOUT_FILENO), &err);
     int code = right ? act(&options) : say(&err, EXIT_USAGE);
     options_release(&options);

@@ -62,7 +62,7 @@ const struct option_info option_infos[] = {
 const unsigned option_count = OPTION_KEYS;
 
 /* getopt's value of a long option; below it are letters */
-enum { LONG_FIRST = 256, SENSOR_MAX = 64, PORTS_MAX = 1024, SNAPLEN_MAX = 262144 };
+enum { LONG_FIRST = 256, SENSOR_MAX = 64, PORTS_MAX = 1024, SNAPLEN_MAX = 262144, SECONDS_MAX = 366 * 86400 };
 
 static enum option_key key_of(int value)
 {
@@ -101,8 +101,8 @@ static bool number(enum option_key key, const char *text, uint64_t least, uint64
 
 static bool seconds(enum option_key key, const char *text, int64_t *ret, struct error *err)
 {
-    uint64_t value;
-    if (!number(key, text, 0, 86400 * 366, &value, err))
+    uint64_t value = 0;
+    if (!number(key, text, 0, SECONDS_MAX, &value, err))
         return false;
     *ret = (int64_t)value * CLOCK_S;
     return true;
