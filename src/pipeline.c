@@ -190,7 +190,7 @@ static bool read_file(struct pipeline *p, const char *name)
 {
     struct error err;
     struct frame frame;
-    enum source_status status = SOURCE_FRAME;
+    enum source_status status = SOURCE_IDLE;
     struct source *src = source_open_file(name, &err);
     if (!src) {
         complain(p, &err);
@@ -205,8 +205,11 @@ static bool read_file(struct pipeline *p, const char *name)
     }
     p->file = src;
     p->origins[p->origin_count++] = (struct origin){name, p->frames + 1};
-    while (!stopped(p) && (status = source_next(src, &frame, &err)) == SOURCE_FRAME)
-        take_frame(p, &frame);
+    do {
+        status = source_next(src, &frame, &err);
+        if (status == SOURCE_FRAME)
+            take_frame(p, &frame);
+    } while (!stopped(p) && (status == SOURCE_FRAME || status == SOURCE_IDLE));
     if (status == SOURCE_BROKEN) {
         complain(p, &err);
         p->damaged = true;
@@ -312,7 +315,7 @@ static void print_counts(const struct stats_counts *counts, uint64_t frames)
     fprintf(stderr,
             "%" PRIu64 " packets captured\n%" PRIu64 " packets received by filter\n%" PRIu64
             " packets dropped by kernel\n",
-            frames, counts->source.received, counts->source.dropped_kernel);
+            frames, counts->source.received + counts->source.dropped_kernel, counts->source.dropped_kernel);
     if (counts->source.dropped_interface)
         fprintf(stderr, "%" PRIu64 " packets dropped by interface\n", counts->source.dropped_interface);
 }

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <pcap/pcap.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -88,8 +87,8 @@ static bool activate(struct live_source *src, const struct live_settings *settin
     }
     src->link = link_of_dlt(pcap_datalink(p));
     src->fraction = pcap_get_tstamp_precision(p) == PCAP_TSTAMP_PRECISION_NANO ? 1 : 1000;
-    /* The time-out only says when the kernel hands over a block that is not full: without packets it would wait for
-       ever, so the waiting is ours. */
+    /* The time-out says when the kernel hands over a block that is not full; the waiting is the caller's, who may have
+       several interfaces. */
     char why[PCAP_ERRBUF_SIZE];
     if (pcap_setnonblock(p, 1, why) < 0 || pcap_get_selectable_fd(p) < 0)
         return error_set(err, "interface \"%s\" cannot be waited for", src->source.name);
@@ -101,18 +100,13 @@ static enum source_status live_next(struct source *source, struct frame *frame, 
     struct live_source *src = (struct live_source *)source;
     struct pcap_pkthdr *header;
     const u_char *data;
-    for (bool waited = false;; waited = true) {
-        int status = pcap_next_ex(src->handle, &header, &data);
-        if (status == 1)
-            break;
-        if (status < 0 && status != PCAP_ERROR_BREAK) {
-            error_set(err, "capture on \"%s\" stopped: %s", source->name, pcap_geterr(src->handle));
-            return SOURCE_BROKEN;
-        }
-        struct pollfd wait = {.fd = pcap_get_selectable_fd(src->handle), .events = POLLIN};
-        if (waited || status < 0 || poll(&wait, 1, WAIT_MS) <= 0)
-            return SOURCE_IDLE;
+    int status = pcap_next_ex(src->handle, &header, &data);
+    if (status < 0 && status != PCAP_ERROR_BREAK) {
+        error_set(err, "capture on \"%s\" stopped: %s", source->name, pcap_geterr(src->handle));
+        return SOURCE_BROKEN;
     }
+    if (status != 1)
+        return SOURCE_IDLE;
     *frame = (struct frame){
         .when = header->ts.tv_sec * INT64_C(1000000000) + header->ts.tv_usec * src->fraction,
         .data = {data, header->caplen},
@@ -120,6 +114,12 @@ static enum source_status live_next(struct source *source, struct frame *frame, 
         .link = src->link,
     };
     return SOURCE_FRAME;
+}
+
+static int live_descriptor(const struct source *source)
+{
+    const struct live_source *src = (const struct live_source *)source;
+    return pcap_get_selectable_fd(src->handle);
 }
 
 static bool live_filter(struct source *source, const char *expression, struct error *err)
@@ -156,8 +156,11 @@ static void live_free(struct source *source)
 
 struct source *source_open_live(const char *interface, const struct live_settings *settings, struct error *err)
 {
-    static const struct source_ops ops = {
-        .next = live_next, .filter = live_filter, .drops = live_drops, .free = live_free};
+    static const struct source_ops ops = {.next = live_next,
+                                          .filter = live_filter,
+                                          .descriptor = live_descriptor,
+                                          .drops = live_drops,
+                                          .free = live_free};
     struct live_source *src = memory_get(sizeof *src);
     src->source = (struct source){.ops = &ops, .name = memory_string(interface)};
     char why[PCAP_ERRBUF_SIZE];

@@ -8,6 +8,11 @@ bool source_filter(struct source *src, const char *expression, struct error *err
     return src->ops->filter(src, expression, err);
 }
 
+int source_descriptor(const struct source *src)
+{
+    return src->ops->descriptor ? src->ops->descriptor(src) : -1;
+}
+
 enum source_status source_next(struct source *src, struct frame *frame, struct error *err)
 {
     enum source_status s = src->ops->next(src, frame, err);

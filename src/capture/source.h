@@ -7,7 +7,7 @@
 
 enum source_status {
     SOURCE_FRAME,  /* *frame is set; its data lives until the next call */
-    SOURCE_IDLE,   /* live only: nothing is there now */
+    SOURCE_IDLE,   /* an interface: nothing is there now; a file: a signal came before its octets. Ask again */
     SOURCE_END,    /* the end, as it should be */
     SOURCE_BROKEN, /* damaged or cut: err says what and at which offset; all before it was given; nothing follows */
 };
@@ -33,15 +33,15 @@ struct live_settings {
 struct source *source_open_live(const char *interface, const struct live_settings *settings, struct error *err);
 
 /* Only frames that the expression (pcap-filter(7)) matches come from now on. False, with the reason, when it cannot be
-   compiled for the interface, or for the first link type of a file; frames of other link types in the file that it makes
-   no sense for do not match. */
+   compiled for the interface, or for the first link type of a file; frames of other link types in the file that it
+   makes no sense for do not match. */
 bool source_filter(struct source *src, const char *expression, struct error *err);
 
 /* What poll(2) can wait at for the next frame of an interface; -1 for files. */
 int source_descriptor(const struct source *src);
 
-/* The next frame. frame->number is not set: the caller counts over all sources. An interface never waits (see
-   source_descriptor); a read from standard input that a signal interrupts ends the source. */
+/* The next frame. frame->number is not set: the caller counts over all sources. An interface never waits, see
+   source_descriptor. */
 enum source_status source_next(struct source *src, struct frame *frame, struct error *err);
 
 void source_counts(struct source *src, struct source_counts *ret);
