@@ -476,7 +476,7 @@ static bool parse_line(struct parser *p, struct bytes line)
     return turn(p, line);
 }
 
-bool dialogue_parse(struct dialogue_file *d, const char *path, struct bytes text, struct error *err)
+bool dialogue_file_parse(struct dialogue_file *d, const char *path, struct bytes text, struct error *err)
 {
     struct parser p = {.d = d, .path = path, .err = err};
     size_t at = 0;
@@ -509,7 +509,7 @@ bool dialogue_parse(struct dialogue_file *d, const char *path, struct bytes text
     return ok;
 }
 
-void dialogue_release(struct dialogue_file *d)
+void dialogue_file_release(struct dialogue_file *d)
 {
     for (size_t i = 0; i < d->step_count; i++)
         free(d->steps[i].octets);
@@ -520,7 +520,7 @@ void dialogue_release(struct dialogue_file *d)
     *d = (struct dialogue_file){0};
 }
 
-char *dialogue_load(const char *path, size_t *len, struct error *err)
+char *dialogue_file_load(const char *path, size_t *len, struct error *err)
 {
     FILE *f = fopen(path, "rb");
     struct buf b;

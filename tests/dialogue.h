@@ -67,15 +67,15 @@ struct dialogue_file {
 };
 
 /* Text of a file, which the caller frees; null and err where it cannot be read. */
-char *dialogue_load(const char *path, size_t *len, struct error *err);
+char *dialogue_file_load(const char *path, size_t *len, struct error *err);
 
 /* The protocol that the file's name begins with gives the port. False, with "path:line: what" in err, where the file is
    not a dialogue; release it in either case. */
-bool dialogue_parse(struct dialogue_file *d, const char *path, struct bytes text, struct error *err);
-void dialogue_release(struct dialogue_file *d);
+bool dialogue_file_parse(struct dialogue_file *d, const char *path, struct bytes text, struct error *err);
+void dialogue_file_release(struct dialogue_file *d);
 
 /* The packets, in the order of capture. */
-void dialogue_packets(const struct dialogue_file *d, struct trace *ret);
+void dialogue_file_packets(const struct dialogue_file *d, struct trace *ret);
 
 void texts_add(struct texts *t, struct bytes text);
 bool texts_have(const struct texts *t, const char *text);

@@ -350,7 +350,7 @@ static void copies(const struct dialogue_file *d, struct trace *t)
     }
 }
 
-void dialogue_packets(const struct dialogue_file *d, struct trace *ret)
+void dialogue_file_packets(const struct dialogue_file *d, struct trace *ret)
 {
     struct builder b = {.d = d, .out = ret, .now = START, .client_port = CLIENT_PORT};
 

@@ -56,7 +56,7 @@ static bool judge(const struct dialogue_file *d, const char *path, struct bytes 
     buf_init(&ndjson, SIZE_MAX);
     buf_init(&form, SIZE_MAX);
     replay_settings(&settings, d);
-    dialogue_packets(d, &trace);
+    dialogue_file_packets(d, &trace);
     replay(&settings, &trace, &ndjson);
     secret = normal_secret(&d->secrets, buf_bytes(&ndjson));
     if (secret) {
@@ -85,7 +85,7 @@ static bool show(const struct dialogue_file *d, const char *mode, const char *ou
     struct error err;
     bool ok = true;
 
-    dialogue_packets(d, &trace);
+    dialogue_file_packets(d, &trace);
     if (out_path) {
         ok = strcmp(mode, "--pcap") == 0 ? trace_save(&trace, out_path, &err) : seed_save(d, &trace, out_path, &err);
         if (!ok)
@@ -107,14 +107,14 @@ static bool run(const char *path, const char *mode, const char *out)
     struct dialogue_file d;
     struct error err;
     size_t len;
-    char *text = dialogue_load(path, &len, &err);
+    char *text = dialogue_file_load(path, &len, &err);
     bool ok;
 
     if (!text) {
         printf("not ok %s\n", err.text);
         return false;
     }
-    if (!dialogue_parse(&d, path, bytes_of(text, len), &err)) {
+    if (!dialogue_file_parse(&d, path, bytes_of(text, len), &err)) {
         printf("not ok %s\n", err.text);
         ok = false;
     } else if (out || strcmp(mode, "--print") == 0) {
@@ -122,7 +122,7 @@ static bool run(const char *path, const char *mode, const char *out)
     } else {
         ok = judge(&d, path, bytes_of(text, len), strcmp(mode, "--refresh") == 0);
     }
-    dialogue_release(&d);
+    dialogue_file_release(&d);
     free(text);
     return ok;
 }

@@ -49,15 +49,15 @@ static bool load(struct subject *s, const char *path, struct error *err)
         ok = trace_load(&s->trace, path, err) || s->trace.count > 0;
         return ok;
     }
-    text = dialogue_load(path, &len, err);
+    text = dialogue_file_load(path, &len, err);
     if (!text)
         return false;
-    ok = dialogue_parse(&d, path, bytes_of(text, len), err);
+    ok = dialogue_file_parse(&d, path, bytes_of(text, len), err);
     if (ok) {
-        dialogue_packets(&d, &s->trace);
+        dialogue_file_packets(&d, &s->trace);
         replay_settings(&s->settings, &d);
     }
-    dialogue_release(&d);
+    dialogue_file_release(&d);
     free(text);
     return ok;
 }

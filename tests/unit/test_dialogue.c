@@ -12,7 +12,7 @@ static void parse(struct dialogue_file *d, const char *text)
 {
     struct error err = {{0}};
 
-    if (!dialogue_parse(d, "dialogues/smtp-test.txt", bytes_of_string(text), &err))
+    if (!dialogue_file_parse(d, "dialogues/smtp-test.txt", bytes_of_string(text), &err))
         fail_msg("%s", err.text);
 }
 
@@ -24,7 +24,7 @@ static void expect(const char *text, const char *const *expected)
     size_t n = 0;
 
     parse(&d, text);
-    dialogue_packets(&d, &t);
+    dialogue_file_packets(&d, &t);
     for (size_t i = 0; i < t.count; i++) {
         const struct packet *p = &t.segments[i].packet;
         bool server = p->sport == d.port;
@@ -41,7 +41,7 @@ static void expect(const char *text, const char *const *expected)
     }
     assert_null(expected[n]);
     trace_release(&t);
-    dialogue_release(&d);
+    dialogue_file_release(&d);
 }
 
 static void turns_acknowledge_what_stands_before(void **state)
@@ -94,14 +94,14 @@ static void large_segments_are_cut(void **state)
 
     (void)state;
     parse(&d, "C*1000: 0123456789\n");
-    dialogue_packets(&d, &t);
+    dialogue_file_packets(&d, &t);
     for (size_t i = 0; i < t.count; i++) {
         assert_true(t.segments[i].packet.payload.len <= 1400);
         octets += t.segments[i].packet.payload.len;
     }
     assert_int_equal(octets, 12000);
     trace_release(&t);
-    dialogue_release(&d);
+    dialogue_file_release(&d);
 }
 
 static void escapes(void **state)
@@ -113,7 +113,7 @@ static void escapes(void **state)
     assert_int_equal(d.step_count, 1);
     assert_int_equal(d.steps[0].len, 8);
     assert_memory_equal(d.steps[0].octets, "a\r\n\0\t\\\xffz", 8);
-    dialogue_release(&d);
+    dialogue_file_release(&d);
 }
 
 static void settings_are_read(void **state)
@@ -130,7 +130,7 @@ static void settings_are_read(void **state)
     assert_int_equal(d.limits.line, 600);
     assert_int_equal(d.delay_server, 2 * CLOCK_MS);
     assert_string_equal(d.expected, "session {}\n");
-    dialogue_release(&d);
+    dialogue_file_release(&d);
 }
 
 static void nonsense_is_refused(void **state)
@@ -159,10 +159,10 @@ static void nonsense_is_refused(void **state)
         struct dialogue_file d;
         struct error err = {{0}};
 
-        if (dialogue_parse(&d, "x", bytes_of_string(texts[i]), &err))
+        if (dialogue_file_parse(&d, "x", bytes_of_string(texts[i]), &err))
             fail_msg("taken: %s", texts[i]);
         assert_true(strlen(err.text) > 0);
-        dialogue_release(&d);
+        dialogue_file_release(&d);
     }
 }
 
@@ -175,7 +175,7 @@ static void handshake_and_end(void **state)
 
     (void)state;
     parse(&d, "acks: every\nisn: 4294967290\nS: 220 long enough to wrap\n");
-    dialogue_packets(&d, &t);
+    dialogue_file_packets(&d, &t);
     assert_int_equal(t.count, sizeof(flags));
     for (size_t i = 0; i < t.count; i++) {
         assert_int_equal(t.segments[i].packet.tcp_flags, flags[i]);
@@ -183,7 +183,7 @@ static void handshake_and_end(void **state)
     }
     assert_int_equal(t.segments[7].packet.ack, t.segments[6].packet.seq + 1);
     trace_release(&t);
-    dialogue_release(&d);
+    dialogue_file_release(&d);
 }
 
 static void normal_form_of_records(void **state)

@@ -21,9 +21,9 @@ static void make(struct trace *t)
     struct dialogue_file d;
     struct error err;
 
-    assert_true(dialogue_parse(&d, "smtp-x.txt", bytes_of_string(text), &err));
-    dialogue_packets(&d, t);
-    dialogue_release(&d);
+    assert_true(dialogue_file_parse(&d, "smtp-x.txt", bytes_of_string(text), &err));
+    dialogue_file_packets(&d, t);
+    dialogue_file_release(&d);
 }
 
 /* The first captured copy of each octet of one direction, and the acknowledgment it came with. */
