@@ -27,7 +27,7 @@ static uint16_t port_of(const char *name)
 {
     for (size_t i = 0; dissectors[i]; i++)
         if (strcmp(dissectors[i]->names[0], name) == 0)
-            return dissectors[i]->ports[0];
+            return dissectors[i]->ports[0].port;
     abort();
 }
 
