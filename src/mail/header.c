@@ -61,6 +61,7 @@ struct header_scanner {
     const struct wanted *current; /* the field whose value is being read, null where it is not wanted */
     uint32_t seen;                /* bit i: wanted_fields[i] has been written and may not be again */
     size_t value_line;            /* where in `value` its last line began */
+    uint64_t kept, kept_before;   /* octets of values so far, at most limits->header; without the current one's */
     struct buf value;
     struct record *fields; /* null until there is one */
 };
@@ -153,22 +154,26 @@ static bool written(struct header_scanner *h, const struct wanted *w)
     return false;
 }
 
+static struct record *fields(struct header_scanner *h)
+{
+    if (!h->fields)
+        h->fields = record_new(KIND_message, h->limits);
+    return h->fields;
+}
+
 /* The field that was being read is whole. */
 static void end_field(struct header_scanner *h)
 {
-    if (h->current && !written(h, h->current)) {
-        if (!h->fields)
-            h->fields = record_new(KIND_message, h->limits);
-        write_value(h->fields, h->current, buf_bytes(&h->value));
-    }
+    if (h->current && !written(h, h->current))
+        write_value(fields(h), h->current, buf_bytes(&h->value));
     h->current = NULL;
     buf_reset(&h->value);
 }
 
-static void end_header(struct header_scanner *h, uint64_t body, bool known)
+static void end_header(struct header_scanner *h, uint64_t body)
 {
     h->body = body;
-    h->body_known = known && !h->gap;
+    h->body_known = !h->gap;
     h->state = DONE;
     h->current = NULL;
     buf_release(&h->value);
@@ -178,6 +183,7 @@ static void begin_value(struct header_scanner *h)
 {
     h->in_field = true;
     h->value_line = 0;
+    h->kept_before = h->kept;
     h->current = NULL;
     for (unsigned i = 0; i < WANTED_COUNT; i++)
         if (bytes_equal_nocase(bytes_of(h->name, h->name_len <= NAME_MOST ? h->name_len : 0),
@@ -191,7 +197,7 @@ static bool read_line_start(struct header_scanner *h, uint8_t c)
 {
     if (c == '\n') {
         end_field(h);
-        end_header(h, h->at + 1, true);
+        end_header(h, h->at + 1);
         return true;
     }
     if (c == '\r') {
@@ -205,7 +211,7 @@ static bool read_line_start(struct header_scanner *h, uint8_t c)
     }
     end_field(h);
     if (h->crs) {
-        end_header(h, h->line_start, true);
+        end_header(h, h->line_start);
         return true;
     }
     h->name_len = 0;
@@ -237,8 +243,23 @@ static void read_name(struct header_scanner *h, uint8_t c)
         if (c == '\n') /* "From " and nothing else: its line end has just been read */
             h->state = LINE;
     } else {
-        end_header(h, h->line_start, true);
+        end_header(h, h->line_start);
     }
+}
+
+/* Keeps a piece of the value, or gives the field up. */
+static void keep_value(struct header_scanner *h, struct bytes piece)
+{
+    if (piece.len <= h->limits->header - h->kept) {
+        h->kept += piece.len;
+        buf_add(&h->value, piece);
+        return;
+    }
+    record_cut(fields(h), h->current->kind == ONE_DATE ? F_message_date_raw : h->current->field);
+    h->kept = h->kept_before; /* all of it, so that it does not matter how it was cut */
+    h->current = NULL;
+    buf_reset(&h->value);
+    h->state = SKIP;
 }
 
 /* As much of a value as there is up to the line's end; returns how much. */
@@ -246,7 +267,7 @@ static size_t read_value(struct header_scanner *h, struct bytes more)
 {
     size_t end = bytes_index(more, '\n');
     if (h->state == VALUE)
-        buf_add(&h->value, bytes_part(more, 0, end));
+        keep_value(h, bytes_part(more, 0, end));
     if (end == more.len)
         return end;
     while (h->state == VALUE && h->value.len > h->value_line && h->value.data[h->value.len - 1] == '\r')
@@ -276,12 +297,6 @@ static size_t step(struct header_scanner *h, struct bytes more)
 
 void header_scanner_push(struct header_scanner *h, struct bytes more)
 {
-    if (h->state == DONE)
-        return;
-    uint64_t left = h->limits->header - h->at;
-    bool over = more.len > left;
-    if (over)
-        more.len = (size_t)left;
     while (more.len && h->state != DONE) {
         enum state before = h->state;
         size_t n = step(h, more);
@@ -292,8 +307,6 @@ void header_scanner_push(struct header_scanner *h, struct bytes more)
             h->first_line = h->crs = false;
         }
     }
-    if (over && h->state != DONE)
-        end_header(h, 0, false);
 }
 
 void header_scanner_gap(struct header_scanner *h, uint64_t len)
@@ -301,10 +314,6 @@ void header_scanner_gap(struct header_scanner *h, uint64_t len)
     if (h->state == DONE || !len)
         return;
     h->gap = true;
-    if (len > h->limits->header - h->at) {
-        end_header(h, 0, false);
-        return;
-    }
     h->at += len;
     h->current = NULL;
     buf_reset(&h->value);
@@ -332,7 +341,8 @@ void header_scanner_finish(struct header_scanner *h, struct record *message, boo
             h->value.len--;
         if (complete)
             end_field(h);
-        end_header(h, 0, false);
+        h->state = DONE;
+        h->current = NULL;
     }
     if (h->fields)
         record_join(message, h->fields);

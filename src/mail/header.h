@@ -14,17 +14,18 @@ struct record;
 struct header_scanner *header_scanner_new(const struct limits *limits);
 void header_scanner_free(struct header_scanner *h);
 
-/* The next octets of the content. Nothing is looked at beyond the end of the header or limits->header octets. */
+/* The next octets of the content. Of the fields that are picked at most limits->header octets are kept: one that would
+   not fit is left out and named in `truncated`. Nothing is looked at beyond the end of the header. */
 void header_scanner_push(struct header_scanner *h, struct bytes more);
 
 /* `len` octets are missing here. The field they cut is left out; reading goes on behind the next line end. */
 void header_scanner_gap(struct header_scanner *h, uint64_t len);
 
-/* Is it done: is the end found, or the limit reached? What is pushed from now on is ignored. */
+/* Is the end of the header found? What is pushed from now on is ignored. */
 bool header_scanner_done(const struct header_scanner *h);
 
 /* Where the body begins, in octets from the content's beginning: behind the empty line, or at the first line that is no
-   header. False where that is not known: not reached yet, beyond the limit, or octets were missing before it. */
+   header. False where that is not known: not reached yet, or octets were missing before it. */
 bool header_scanner_body(const struct header_scanner *h, uint64_t *ret);
 
 /* The content is at its end: writes from, sender, to, cc, bcc, reply_to, subject, date, date_raw, message_id,

@@ -9,6 +9,7 @@
 /* NegotiateFlags, section 2.2.2.5. */
 #define UNICODE          0x00000001u
 #define TARGET_IS_DOMAIN 0x00010000u
+#define TARGET_IS_SERVER 0x00020000u
 #define TARGET_INFO      0x00800000u
 #define DOMAIN_SUPPLIED  0x00001000u
 #define HOST_SUPPLIED    0x00002000u
@@ -86,7 +87,8 @@ static void read_challenge(struct ntlm *n, struct bytes m)
 {
     uint32_t flags = number_at(m, 20, 4);
     n->unicode = flags & UNICODE;
-    add_text(flags & TARGET_IS_DOMAIN ? &n->domain : &n->host, field_at(m, 12), n->unicode);
+    if (flags & (TARGET_IS_DOMAIN | TARGET_IS_SERVER))
+        add_text(flags & TARGET_IS_DOMAIN ? &n->domain : &n->host, field_at(m, 12), n->unicode);
     if (flags & TARGET_INFO)
         read_target_info(n, field_at(m, 40));
     read_version(n, m, 48, flags);

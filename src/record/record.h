@@ -124,6 +124,9 @@ void record_end(struct record *r);
 void record_drop(struct record *r, enum field f);
 
 /* Is there an entry of f, at any depth? In constant time. */
+/* Says that f (or an item of it) was left out by a limit that the caller keeps: f goes into `truncated`. */
+void record_cut(struct record *r, enum field f);
+
 bool record_has(const struct record *r, enum field f);
 
 /* Appends all entries of `from`, as they are; what both name in `truncated` stands there once. Both must be outside any
