@@ -24,7 +24,8 @@ static bool rewrite(const char *path, struct bytes head, bool had_mark, struct b
         putc('\n', f);
     if (!had_mark)
         fputs("=\n", f);
-    ok = ok && fwrite(records.data, 1, records.len, f) == records.len;
+    if (records.len > 0)
+        ok = fwrite(records.data, 1, records.len, f) == records.len && ok;
     return fclose(f) == 0 && ok;
 }
 
@@ -95,7 +96,8 @@ static bool show(const struct dialogue_file *d, const char *mode, const char *ou
         replay_settings(&settings, d);
         trace_print(&trace, stdout);
         replay(&settings, &trace, &ndjson);
-        fwrite(ndjson.data, 1, ndjson.len, stdout);
+        if (ndjson.len > 0)
+            fwrite(ndjson.data, 1, ndjson.len, stdout);
         buf_release(&ndjson);
     }
     trace_release(&trace);
