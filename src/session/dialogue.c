@@ -48,9 +48,8 @@ static void move_to_log(struct session *s)
         struct command *c = command_at(d, 0);
         if (!d->log)
             d->log = record_new(KIND_session, s->settings->limits);
-        record_begin(d->log, F_session_commands);
+        record_end(c->fields);
         record_join(d->log, c->fields);
-        record_end(d->log);
         d->logged++;
         d->first++;
         d->count--;
@@ -86,6 +85,7 @@ struct command *dialogue_command(struct session *s, const struct line *line, uin
     c->begins = line->first.at;
     c->kind = kind;
     c->fields = record_new(KIND_session, s->settings->limits);
+    record_begin(c->fields, F_session_commands);
     int64_t after = line->first.when - s->flow->first_when;
     record_number(c->fields, F_command_at_us, after > 0 ? (uint64_t)(after / CLOCK_US) : 0);
     record_text(c->fields, F_command_verb, verb);
