@@ -141,8 +141,12 @@ void plain_add_duration(struct buf *out, uint64_t us)
         buf_printf(out, "%.2f s", s);
     else if (s < 7200)
         buf_printf(out, "%.1f min", s / 60);
-    else
+    else if (s < 172800)
         buf_printf(out, "%.1f h", s / 3600);
+    else if (s < 86400 * 1000.0)
+        buf_printf(out, "%.1f d", s / 86400);
+    else
+        buf_printf(out, "%.0f y", s / 86400 / 365.25);
 }
 
 void plain_add_number(struct buf *out, uint64_t n)

@@ -19,7 +19,7 @@ size_t plain_width(struct bytes text);
 /* Appends a number of octets, as "812 B", "17.8 kB", "1.2 GB" (powers of 1000). */
 void plain_add_size(struct buf *out, uint64_t octets);
 
-/* Appends a duration, as "650 us", "21.0 ms", "1.30 s", "4.2 min", "3.1 h". */
+/* Appends a duration, as "650 us", "21.0 ms", "1.30 s", "4.2 min", "3.1 h", "2.5 d", "3 y". */
 void plain_add_duration(struct buf *out, uint64_t us);
 
 /* Appends a number with its digits in groups of three: "12,034". */

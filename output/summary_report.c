@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #define INDENT        2
@@ -58,7 +57,7 @@ static void write_title(struct report *r)
     bool one_day = !memcmp(from, to, 10);
     buf_printf(r->out, "%sMail traffic%s\n  %.10s %.8s to %.*s%s%.8s UTC (", r->bold, r->off, from, from + 11,
                one_day ? 0 : 10, to, one_day ? "" : " ", to + 11);
-    plain_add_duration(r->out, (uint64_t)(s->last_ts - s->first_ts) / 1000);
+    plain_add_duration(r->out, ((uint64_t)s->last_ts - (uint64_t)s->first_ts) / 1000);
     buf_add_string(r->out, ")\n");
 }
 
@@ -121,12 +120,14 @@ static void write_funnel(struct report *r)
         return;
     struct table t;
     table_init(&t, "lrrl");
-    funnel_row(&t, "sessions", f->sessions, f->sessions);
-    funnel_row(&t, "  HELO, EHLO or LHLO", f->helo, f->sessions);
-    funnel_row(&t, "  TLS", f->tls, f->sessions);
-    funnel_row(&t, "  logged in", f->login, f->sessions);
-    funnel_row(&t, "  MAIL", f->mail, f->sessions);
-    funnel_row(&t, "  recipient accepted", f->rcpt, f->sessions);
+    if (f->sessions) {
+        funnel_row(&t, "sessions", f->sessions, f->sessions);
+        funnel_row(&t, "  HELO, EHLO or LHLO", f->helo, f->sessions);
+        funnel_row(&t, "  TLS", f->tls, f->sessions);
+        funnel_row(&t, "  logged in", f->login, f->sessions);
+        funnel_row(&t, "  MAIL", f->mail, f->sessions);
+        funnel_row(&t, "  recipient accepted", f->rcpt, f->sessions);
+    }
     if (f->transactions) {
         funnel_row(&t, "transactions", f->transactions, f->transactions);
         funnel_row(&t, "  recipient accepted", f->with_rcpt, f->transactions);
@@ -273,8 +274,11 @@ static void write_commands(struct report *r)
     }
     heading(r, "Commands: time to the reply, and replies");
     finish_table(r, &t);
-    if (left_out)
-        buf_printf(r->out, "  and %" PRIu64 " others\n", left_out);
+    if (!left_out)
+        return;
+    buf_add_string(r->out, "  and ");
+    plain_add_number(r->out, left_out);
+    buf_add_string(r->out, " others\n");
 }
 
 static void write_logins(struct report *r)
@@ -300,7 +304,9 @@ static void write_logins(struct report *r)
         return;
     struct topk_entry top[TOP];
     size_t count = topk_top(s->clear_servers, top, TOP);
-    buf_printf(r->out, "\n%sSecrets exposed in clear text: %" PRIu64 "%s\n", r->red, clear, r->off);
+    buf_printf(r->out, "\n%sSecrets exposed in clear text: ", r->red);
+    plain_add_number(r->out, clear);
+    buf_printf(r->out, "%s\n", r->off);
     table_init(&t, "lr");
     for (size_t i = 0; i < count; i++)
         top_cells(&t, top, count, i);
