@@ -64,8 +64,7 @@ void login_finish(struct session *s, struct login *l, struct login_counts *count
     struct record *r = session_record(s, KIND_auth, ++counts->attempts);
     record_word(r, F_auth_result, result(l, reply, aborted));
     record_number(r, F_auth_attempt, counts->attempts);
-    if (session_encrypted(s))
-        record_flag(r, F_auth_encrypted);
+    record_boolean(r, F_auth_encrypted, session_encrypted(s));
     sasl_write(&l->sasl, r);
     if (reply->seen)
         write_reply(r, l, reply);

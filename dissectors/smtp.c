@@ -19,6 +19,7 @@ enum mode {
     MODE_AUTH,    /* AUTH or an answer was sent: the next line is an answer or a command */
     MODE_ANSWER,  /* the server asked: the next line is an answer */
     MODE_TLS,     /* STARTTLS was sent */
+    MODE_DEAF,    /* the client does not speak SMTP any more */
     MODE_IGNORE,  /* no dialogue any more */
 };
 
@@ -273,14 +274,12 @@ static void link_upload(struct session *s, struct command *c)
 {
     struct smtp *x = session_state(s);
     struct upload *u = find_upload(x, c->ref);
-    if (!u)
-        return;
-    if (!x->open) { /* its MAIL was not seen */
-        x->open = transaction_new(NULL, session_limits(s));
-        x->open->first = x->open->last = c->first;
-        x->open->unsure = true;
-    }
-    x->open->upload = u;
+    if (u && x->open)
+        x->open->upload = u;
+    else if (u && !u->counted)
+        session_note(s, NOTE_content_without_mail);
+    if (u)
+        u->counted = true;
 }
 
 /* --- what a command did, now that its reply is known (code 0: it is not) --- */
@@ -335,7 +334,7 @@ static void did_mail(struct session *s, struct command *c, const struct smtp_rep
     if (!accepted(s, reply))
         return;
     end_transaction(s, &no_such_reply, "mail");
-    x->open = transaction_new(c, session_limits(s));
+    x->open = transaction_new(c);
     x->open->smuggled = x->smuggling;
     x->prdr = bytes_find_nocase(command_arg(c), BYTES(" PRDR")) != SIZE_MAX;
 }
@@ -683,11 +682,9 @@ static struct command *interrupted(struct session *s)
 static bool is_greeting(struct session *s, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
-    if (x->greeted || x->lost_any)
+    if (x->greeted || x->lost_any || (reply->code != 220 && reply->code < 400))
         return false;
-    if (session_from_start(s))
-        return true;
-    return reply->code == 220 && !dialogue_pending(s, 0);
+    return session_from_start(s) || (reply->code == 220 && !dialogue_pending(s, 0));
 }
 
 static void take_reply(struct session *s, const struct smtp_reply *reply)
@@ -734,6 +731,13 @@ static void finish_partial(struct session *s)
     partial_free(x);
 }
 
+/* Behind lost octets: a reply that goes on, or another one? Another, if its sender had received more since: a reply is
+   sent in one go. */
+static bool is_later_reply(const struct smtp *x, const struct line *line)
+{
+    return line->first.seen > x->reply->reply.first.seen;
+}
+
 static void take_reply_line(struct session *s, const struct line *line)
 {
     struct smtp *x = session_state(s);
@@ -752,7 +756,7 @@ static void take_reply_line(struct session *s, const struct line *line)
         code = x->reply->reply.code;
         last = false;
     }
-    if (x->reply && x->reply->reply.cut && x->reply->reply.code != code)
+    if (x->reply && x->reply->reply.cut && (x->reply->reply.code != code || is_later_reply(x, line)))
         finish_partial(s);
     if (!x->reply && last) {
         struct smtp_reply reply = {.code = code, .lines = text, .count = 1, .first = line->first, .last = line->last};
@@ -769,7 +773,8 @@ static void take_reply_line(struct session *s, const struct line *line)
         session_note(s, NOTE_code_mismatch);
     if (r->count++)
         buf_add_byte(&x->reply->lines, '\n');
-    buf_add(&x->reply->lines, text);
+    if (line->end != LINE_CUT) /* half a line would be told as a whole one */
+        buf_add(&x->reply->lines, text);
     r->last = line->last;
     if (last)
         finish_partial(s);
@@ -972,7 +977,8 @@ static void command(struct session *s, const struct line *line)
     for (size_t i = 0; told && i < word.len; i++)
         upper[i] = byte_upper(word.data[i]);
     struct command *c = dialogue_command(s, line, VERB_UNKNOWN, told ? bytes_of(upper, word.len) : BYTES("?"));
-    session_note(s, NOTE_unknown_command);
+    if (line->text.len)
+        session_note(s, NOTE_unknown_command);
     note_line(s, c, line);
     if (!told)
         record_flag(c->fields, F_command_secret);
@@ -1120,6 +1126,13 @@ static bool decide(struct session *s, struct input *in)
     return false; /* `in` is another one now */
 }
 
+/* A client that speaks TLS to a server that does not: no command. */
+static bool is_client_hello(const struct input *in)
+{
+    struct bytes octets = input_peek(in);
+    return octets.len >= 3 && octets.data[0] == 22 && octets.data[1] == 3 && octets.data[2] <= 4;
+}
+
 static void read_client(struct session *s, struct input *in)
 {
     struct smtp *x = session_state(s);
@@ -1129,8 +1142,12 @@ static void read_client(struct session *s, struct input *in)
     while (moved) {
         switch ((enum mode)x->mode) {
         case MODE_COMMANDS:
-            if ((moved = input_line(in, &line)))
+            if (is_client_hello(in)) {
+                session_note(s, NOTE_tls_unasked);
+                x->mode = MODE_DEAF;
+            } else if ((moved = input_line(in, &line))) {
                 command(s, &line);
+            }
             break;
         case MODE_CONTENT:
             moved = read_content(s, in);
@@ -1150,6 +1167,7 @@ static void read_client(struct session *s, struct input *in)
         case MODE_TLS:
             moved = decide(s, in);
             break;
+        case MODE_DEAF:
         case MODE_IGNORE:
             moved = input_take(in, UINT64_MAX, &chunk);
             break;

@@ -32,6 +32,7 @@ struct upload {
     struct content *content;
     uint32_t id;
     bool bdat;
+    bool counted;       /* in a transaction, or as one that has none */
     bool ended;         /* the end was seen */
     struct mark last;   /* of its last octet */
     struct record *odd; /* F_message_eod_odd groups, or null */
@@ -60,7 +61,7 @@ struct transaction {
     size_t rcpt_next; /* whose own reply after the data comes next */
     uint64_t rcpt_omitted, rcpt_refused;
     struct upload *upload; /* not owned */
-    bool has_mail, smuggled, unsure, data_refused;
+    bool smuggled, unsure, data_refused;
 };
 
 struct smtp_reply {     /* one reply, whole */
@@ -71,8 +72,8 @@ struct smtp_reply {     /* one reply, whole */
     bool cut; /* a gap is inside it */
 };
 
-/* The transaction that an accepted MAIL opens, or, with null, the one that a content proves whose MAIL was not seen. */
-struct transaction *transaction_new(const struct command *mail, const struct limits *limits);
+/* The transaction that an accepted MAIL opens. */
+struct transaction *transaction_new(const struct command *mail);
 void transaction_free(struct transaction *t);
 void transaction_rcpt(struct transaction *t, const struct command *rcpt, const struct smtp_reply *reply,
                       const struct limits *limits);

@@ -45,7 +45,12 @@ static bool look_behind(struct input *client, struct embedded *e)
 {
     struct line line;
     struct bytes arg;
+    size_t blank = 0;
     *e = (struct embedded){0};
+    while (blank < LOOK_LINES && input_behind_doubt(client, blank, &line) && !line.text.len)
+        blank++;
+    if (blank && !input_behind_doubt(client, blank, &line))
+        return false; /* nothing but empty lines: silence */
     for (size_t n = 0; n < LOOK_LINES && input_behind_doubt(client, n, &line); n++) {
         if (e->closed) {
             e->goes_on = true;

@@ -39,16 +39,12 @@ static struct bytes behind_colon(struct bytes arg)
     return colon < blank && colon < arg.len ? bytes_part(arg, colon + 1, arg.len) : arg;
 }
 
-struct transaction *transaction_new(const struct command *mail, const struct limits *limits)
+struct transaction *transaction_new(const struct command *mail)
 {
     struct transaction *t = memory_get(sizeof *t);
     buf_init(&t->text, TRANSACTION_TEXT);
-    (void)limits;
-    if (!mail)
-        return t;
     struct path path;
     path_parse(behind_colon(command_arg(mail)), &path);
-    t->has_mail = true;
     t->first = mail->first;
     t->last = mail->last;
     t->unsure = mail->unsure;
@@ -90,8 +86,6 @@ void transaction_rcpt(struct transaction *t, const struct command *rcpt, const s
 {
     t->last = reply->code && reply->last.when > rcpt->last.when ? reply->last : rcpt->last;
     t->rcpt_refused += reply->code >= 400;
-    if (!t->first.frame)
-        t->first = rcpt->first;
     if (t->rcpt_count >= limits->rcpt) {
         t->rcpt_omitted++;
         return;
@@ -274,10 +268,8 @@ void transaction_write(struct session *s, struct transaction *t, const struct sm
 {
     struct record *m = session_record(s, KIND_message, facts->index);
     record_number(m, F_message_index, facts->index);
-    if (session_encrypted(s))
-        record_flag(m, F_message_encrypted);
-    if (t->has_mail)
-        record_text(m, F_message_mail_from, kept(t, 0, t->from_len));
+    record_boolean(m, F_message_encrypted, session_encrypted(s));
+    record_text(m, F_message_mail_from, kept(t, 0, t->from_len));
     write_params(t, m);
     write_rcpts(t, m);
     if (reply->code)

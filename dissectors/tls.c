@@ -166,8 +166,8 @@ static void close(struct session *s, void *state)
         return;
     struct record *r = session_record(s, KIND_tls, 1);
     record_word(r, F_tls_how, t->implicit ? "implicit" : session_is_proto(s, "pop3") ? "stls" : "starttls");
-    if ((c->has_application && v->has_application) || (c->changed_cipher && v->changed_cipher))
-        record_flag(r, F_tls_established);
+    record_boolean(r, F_tls_established,
+                   (c->has_application && v->has_application) || (c->changed_cipher && v->changed_cipher));
     record_number(r, F_tls_bytes_c2s, c->application);
     record_number(r, F_tls_bytes_s2c, v->application);
     session_emit(s, r, &t->first, &t->last);

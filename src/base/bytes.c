@@ -72,10 +72,10 @@ bool bytes_number(struct bytes *rest, uint64_t *ret)
     size_t n = 0;
     uint64_t value = 0;
     while (n < rest->len && byte_is_digit(rest->data[n])) {
-        if (n == 19)
+        uint64_t digit = (uint64_t)(rest->data[n++] - '0');
+        if (value > (UINT64_MAX - digit) / 10)
             return false;
-        value = value * 10 + (uint64_t)(rest->data[n] - '0');
-        n++;
+        value = value * 10 + digit;
     }
     if (!n)
         return false;

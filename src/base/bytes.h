@@ -49,7 +49,7 @@ size_t bytes_find_nocase(struct bytes b, struct bytes needle);
    Empty when there is none. */
 struct bytes bytes_word(struct bytes *rest);
 
-/* Reads a decimal number of 1 to 19 digits from the front and cuts it off; false, and nothing is cut, when there is
+/* Reads a decimal number from the front and cuts it off; false, and nothing is cut, when there is
    none or it does not fit. */
 bool bytes_number(struct bytes *rest, uint64_t *ret);
 

@@ -95,6 +95,8 @@ static uint64_t hole_end(const struct tcp_half *h)
     if (!h->next)
         return 0;
     uint64_t end = h->held ? h->held->where.at : h->top;
+    if (!h->held && h->fin && end > h->fin)
+        end = h->fin; /* the FIN itself takes a number, but is no octet */
     return end > h->next ? end : 0;
 }
 
@@ -236,7 +238,10 @@ static void judge_acks(struct tcp *t, int side, const struct packet *p, uint64_t
 /* One captured twice (before and after a switch): the same IP id, sequence and checksum. */
 static bool is_duplicate(struct tcp_half *h, const struct packet *p)
 {
-    uint32_t sign = p->seq ^ ((uint32_t)p->ip_id << 16 | p->tcp_sum) ^ p->ack * 2654435761u;
+    uint32_t words[] = {p->seq, p->ack, (uint32_t)p->ip_id << 16 | p->tcp_sum, p->payload_wire << 8 | p->tcp_flags};
+    uint32_t sign = 2166136261u;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        sign = ((sign ^ words[i]) * 2654435761u) ^ (sign >> 15);
     sign = sign ? sign : 1;
     for (int i = 0; i < TCP_RECENT; i++)
         if (h->recent[i] == sign)
@@ -343,7 +348,8 @@ void tcp_segment(struct tcp *t, int side, const struct packet *p, struct tcp_bud
     judge_acks(t, side, p, ack);
     if (!(p->tcp_flags & TCP_RST)) {
         h->near = max64(h->near, seq + p->payload_wire);
-        h->sent = max64(h->sent, seq + p->payload_wire);
+        if (p->payload_wire)
+            h->sent = max64(h->sent, seq + p->payload_wire);
         h->top = max64(h->top, seq);
         if (p->payload_wire) {
             struct octets where = {seq, ack ? ack : t->half[!side].acked, t->half[!side].high, p->when, p->frame};

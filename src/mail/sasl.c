@@ -29,6 +29,7 @@ enum { ASKED_NOTHING, ASKED_USER, ASKED_SECRET, ASKED_UNICODE };
 enum { FACT_MOST = 1024 };
 
 struct sasl_told {
+    bool has[SASL_FACTS];
     struct buf facts[SASL_FACTS]; /* empty: not told */
 };
 
@@ -84,20 +85,21 @@ void sasl_begin(struct sasl *x, struct bytes mechanism)
 
 static void fact_set(struct sasl *x, enum sasl_fact f, struct bytes value)
 {
-    if (!value.len)
-        return;
+    if (!value.len && f != SASL_USER)
+        return; /* an empty user is a fact, an empty anything else says nothing */
     if (!x->told) {
         x->told = memory_get(sizeof *x->told);
         for (unsigned i = 0; i < SASL_FACTS; i++)
             buf_init(&x->told->facts[i], FACT_MOST);
     }
+    x->told->has[f] = true;
     buf_reset(&x->told->facts[f]);
     buf_add(&x->told->facts[f], value);
 }
 
 bool sasl_fact(const struct sasl *x, enum sasl_fact f, struct bytes *ret)
 {
-    if (!x->told || !x->told->facts[f].len)
+    if (!x->told || !x->told->has[f])
         return false;
     *ret = buf_bytes(&x->told->facts[f]);
     return true;

@@ -40,6 +40,17 @@ static void command_free(struct command *c)
     free(c);
 }
 
+static void write_to_log(struct session *s, const struct command *c)
+{
+    struct dialogue *d = &s->dialogue;
+    if (!d->log)
+        d->log = record_new(KIND_session, s->settings->limits);
+    record_begin(d->log, F_session_commands);
+    record_join(d->log, c->fields);
+    record_end(d->log);
+    d->logged++;
+}
+
 /* Finished commands at the front go into the log. */
 static void move_to_log(struct session *s)
 {
@@ -54,7 +65,8 @@ static void move_to_log(struct session *s)
         d->first++;
         d->count--;
         command_free(c);
-        if (d->logged >= s->settings->limits->part_commands || record_size(d->log) >= s->settings->limits->part_octets)
+        if (d->log && (d->logged >= s->settings->limits->part_commands ||
+                       record_size(d->log) >= s->settings->limits->part_octets))
             session_emit_own(s, false, CLOSE_FIN);
     }
     if (!d->count)
@@ -90,7 +102,11 @@ struct command *dialogue_command(struct session *s, const struct line *line, uin
     record_number(c->fields, F_command_at_us, after > 0 ? (uint64_t)(after / CLOCK_US) : 0);
     record_text(c->fields, F_command_verb, verb);
     record_number(c->fields, F_command_frame, line->first.frame);
-    tally_add(&d->verbs, verb);
+    c->silent = !line->text.len;
+    if (c->silent)
+        session_note(s, NOTE_empty_line);
+    else
+        tally_add(&d->verbs, verb);
     append(d, c);
     s->changes++;
     return c;

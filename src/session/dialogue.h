@@ -17,6 +17,7 @@ struct command {
     uint8_t phase;         /* the dissector's own: how far it is, for commands with several replies */
     uint16_t kind;         /* the dissector's own number of the verb */
     bool unsure;           /* which reply belongs to it is a guess */
+    bool silent;           /* an empty line: it has a reply, but it is no command to tell */
     bool answered;         /* by dialogue_finish() */
 };
 
