@@ -9,7 +9,7 @@
 
 #define INDENT        2
 #define TOP           8
-#define KEY_COLUMNS   36
+#define KEY_COLUMNS   34
 #define VERB_ROWS     32
 #define VERB_COLUMNS  18
 #define REPLY_COLUMNS 36
@@ -160,15 +160,17 @@ static void write_verdicts(struct report *r)
 }
 
 /* "~12,034" where the count may be too high. */
-static void top_cells(struct table *t, const struct topk_entry *entries, size_t count, size_t at)
+static void top_cells(struct table *t, const char *indent, const struct topk_entry *entries, size_t count, size_t at)
 {
     if (at >= count) {
         table_cell(t);
         table_cell(t);
         return;
     }
-    plain_add(table_cell(t), entries[at].key, KEY_COLUMNS);
     struct buf *out = table_cell(t);
+    buf_add_string(out, indent);
+    plain_add(out, entries[at].key, KEY_COLUMNS);
+    out = table_cell(t);
     if (entries[at].over)
         buf_add_byte(out, '~');
     plain_add_number(out, entries[at].count);
@@ -189,9 +191,9 @@ static void write_top(struct report *r, const char *const names[4], const struct
     for (size_t i = 2; i < 4; i++)
         table_text(&t, names[i]);
     for (size_t i = 0; i < a_count || i < b_count; i++) {
-        top_cells(&t, a, a_count, i);
+        top_cells(&t, "  ", a, a_count, i);
         table_cell(&t);
-        top_cells(&t, b, b_count, i);
+        top_cells(&t, "  ", b, b_count, i);
     }
     buf_add_byte(r->out, '\n');
     table_write(&t, r->out, 0, r->bold, r->off);
@@ -309,7 +311,7 @@ static void write_logins(struct report *r)
     buf_printf(r->out, "%s\n", r->off);
     table_init(&t, "lr");
     for (size_t i = 0; i < count; i++)
-        top_cells(&t, top, count, i);
+        top_cells(&t, "", top, count, i);
     finish_table(r, &t);
 }
 
