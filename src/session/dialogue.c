@@ -40,14 +40,13 @@ static void command_free(struct command *c)
     free(c);
 }
 
-static void write_to_log(struct session *s, const struct command *c)
+static void write_to_log(struct session *s, struct command *c)
 {
     struct dialogue *d = &s->dialogue;
     if (!d->log)
         d->log = record_new(KIND_session, s->settings->limits);
-    record_begin(d->log, F_session_commands);
+    record_end(c->fields);
     record_join(d->log, c->fields);
-    record_end(d->log);
     d->logged++;
 }
 
@@ -57,11 +56,8 @@ static void move_to_log(struct session *s)
     struct dialogue *d = &s->dialogue;
     while (d->count && command_at(d, 0)->answered) {
         struct command *c = command_at(d, 0);
-        if (!d->log)
-            d->log = record_new(KIND_session, s->settings->limits);
-        record_end(c->fields);
-        record_join(d->log, c->fields);
-        d->logged++;
+        if (!c->silent)
+            write_to_log(s, c);
         d->first++;
         d->count--;
         command_free(c);
