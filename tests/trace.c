@@ -273,8 +273,8 @@ void trace_print(const struct trace *t, FILE *out)
                 flags[n++] = letters[bit];
         flags[n] = 0;
         address_format(&p->src, p->ip_version, src);
-        fprintf(out, "%4zu %10.6f %s:%u > %u %-3s seq %u ack %u len %zu ", i + 1, (double)(p->when - start) / 1e9, src,
-                p->sport, p->dport, flags, p->seq, p->ack, p->payload.len);
+        fprintf(out, "%4llu %10.6f %s:%u > %u %-3s seq %u ack %u len %zu ", (unsigned long long)p->frame,
+                (double)(p->when - start) / 1e9, src, p->sport, p->dport, flags, p->seq, p->ack, p->payload.len);
         print_payload(p->payload, out);
         putc('\n', out);
     }

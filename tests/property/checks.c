@@ -252,11 +252,26 @@ static bool all_admitted(const struct said *rest, const struct trace *left, cons
     return true;
 }
 
+/* Is all that was sent as commands in its list? Not where octets were lost already, nor where what stood behind
+   STARTTLS was counted as injected: with other octets gone, more of it may show. */
+static bool lists_all_commands(const struct said *s)
+{
+    for (size_t i = 0; i < json_object_array_length(s->sessions); i++) {
+        struct json_object *session = json_object_array_get_idx(s->sessions, i);
+
+        if (admits(session) || number(session, "clear_after_tls_c2s") > 0)
+            return false;
+    }
+    return true;
+}
+
 bool checks_drop(struct bytes whole, struct bytes rest, const struct trace *left, const struct trace *gone,
                  struct error *err)
 {
     struct said before = listen(whole), after = listen(rest);
-    bool ok = commands_within(&before.commands, &after.commands, err) && all_admitted(&after, left, gone, err);
+    bool ok = !lists_all_commands(&before) || commands_within(&before.commands, &after.commands, err);
+
+    ok = ok && all_admitted(&after, left, gone, err);
 
     said_release(&before);
     said_release(&after);
