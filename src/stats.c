@@ -49,7 +49,7 @@ static void set_id(struct record *r, const struct stats *s)
 {
     char text[160], hex[33];
     int len =
-        snprintf(text, sizeof text, "%s|%" PRId64 "|stats|%" PRIu64, s->sensor ? s->sensor : "", s->first, s->index);
+        snprintf(text, sizeof text, "%s/%" PRId64 "/stats/%" PRIu64, s->sensor ? s->sensor : "", s->first, s->index);
     XXH128_hash_t hash = XXH3_128bits(text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
     snprintf(hex, sizeof hex, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
     record_word(r, F_all_id, hex);
