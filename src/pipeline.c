@@ -356,6 +356,8 @@ static enum exit_code run(struct pipeline *p)
         well = read_file(p, o->files[i]);
     if (!well)
         return EXIT_USAGE;
+    if (p->unreadable && !p->origin_count)
+        return EXIT_UNREADABLE;
     finish(p);
     well = sinks_close(p->sinks, &dropped, p->failed ? NULL : p->err);
     p->sinks = NULL;
@@ -395,7 +397,7 @@ enum exit_code pipeline_run(const struct options *o, const volatile sig_atomic_t
     p.origins = memory_get((o->file_count + 1) * sizeof *p.origins);
     code = run(&p);
     if (p.sinks)
-        sinks_close(p.sinks, NULL, NULL);
+        sinks_abandon(p.sinks);
     for (unsigned i = 0; p.live && i < o->interface_count; i++)
         source_free(p.live[i]);
     free(p.live);

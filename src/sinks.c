@@ -86,7 +86,7 @@ struct sinks *sinks_open(const struct options *o, struct error *err)
         struct sink *sink = &s->list[i];
         sink->place = place_open(s, choice->target, err);
         if (!sink->place) {
-            sinks_close(s, NULL, NULL);
+            sinks_abandon(s);
             return NULL;
         }
         sink->format = choice->format;
@@ -187,4 +187,16 @@ bool sinks_close(struct sinks *s, uint64_t *dropped, struct error *err)
         *dropped = s->dropped;
     sinks_free(s);
     return well;
+}
+
+void sinks_abandon(struct sinks *s)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        buf_reset(&s->text);
+        s->list[i].format->finish(s->list[i].state, &s->text); /* frees what it owns */
+    }
+    for (unsigned i = 0; i < s->place_count; i++)
+        if (s->places[i].open)
+            s->places[i].transport->close(s->places[i].state, NULL);
+    sinks_free(s);
 }

@@ -26,4 +26,7 @@ uint64_t sinks_dropped(const struct sinks *s);
 /* Lets the formats write what they write at the end, closes the places and frees all. `dropped` may be null. */
 bool sinks_close(struct sinks *s, uint64_t *dropped, struct error *err);
 
+/* As sinks_close, but nothing more is written: there was nothing to report on. */
+void sinks_abandon(struct sinks *s);
+
 #endif

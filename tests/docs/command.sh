@@ -68,7 +68,8 @@ expect 1 "unknown option '-Z'" -Z
 expect 1 'there is no limit' -r $sample --limit nothing=1
 expect 1 "nosuchfolder" -r $sample -o json:"$folder/nosuchfolder/x"
 expect 1 'r before each' -r $sample samples/imap-tour.pcap
-expect 2 'nosuchfile' -r "$folder/nosuchfile"
+expect 2 'nosuchfile' -r "$folder/nosuchfile" -o summary
+check 'nothing is said of nothing' test ! -s "$folder/out"
 expect 2 'nosuchfile' -r "$folder/nosuchfile" -r $sample
 check 'the other file is read all the same' grep -q '"type":"session"' "$folder/out"
 
