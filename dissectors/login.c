@@ -30,6 +30,8 @@ void login_free(struct login *l)
 
 static const char *result(const struct login *l, const struct login_reply *reply, bool aborted)
 {
+    if (l->cut)
+        return "unknown"; /* the reply stands in the record, but who tried what is not known */
     if (reply->seen && reply->success)
         return "success";
     if (l->sasl.cancelled || (aborted && !reply->seen))
@@ -70,7 +72,7 @@ void login_finish(struct session *s, struct login *l, struct login_counts *count
         write_reply(r, l, reply);
     if (starttls)
         record_word(r, F_auth_starttls, starttls);
-    if (unsure)
+    if (unsure || l->cut)
         record_flag(r, F_auth_unsure);
     if (l->sasl.bad_base64)
         session_note(s, NOTE_sasl_bad_base64);

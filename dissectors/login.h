@@ -9,6 +9,7 @@
 struct login {
     struct sasl sasl;
     struct mark first, last; /* of the command's line; `last` moves on with the client's answers */
+    bool cut;                /* octets of the exchange were lost: what the reply is about is a guess */
 };
 
 enum login_failure { LOGIN_REFUSED, LOGIN_TEMPORARY, LOGIN_NOT_OFFERED };

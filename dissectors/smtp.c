@@ -42,7 +42,7 @@ struct smtp {
     uint32_t rcpt_ok, rcpt_rejected, vrfy_ok, vrfy_unsure, vrfy_rejected, expn_ok, expn_rejected;
     struct login_counts logins;
     uint8_t mode;
-    bool greeted, lmtp, logged_in, secret_zone, doubt, chunk_last, prdr, starttls_offered, smuggling, lost_any;
+    bool greeted, lmtp, logged_in, secret_zone, doubt, chunk_last, prdr, starttls_offered, smuggling, lost_any, adrift;
 };
 
 static const char *const verb_names[] = {
@@ -243,7 +243,7 @@ static void end_transaction(struct session *s, const struct smtp_reply *reply, c
     if (!t)
         return;
     struct message_facts facts = {.ended_by = ended_by,
-                                  .server_closed = session_seen_to_end(s, SERVER),
+                                  .server_closed = session_seen_to_end(s, SERVER) && !x->lost_any,
                                   .lmtp = x->lmtp,
                                   .helo = buf_bytes(&x->helo),
                                   .server_name = buf_bytes(&x->server_name),
@@ -687,6 +687,25 @@ static bool is_greeting(struct session *s, const struct smtp_reply *reply)
     return session_from_start(s) || (reply->code == 220 && !dialogue_pending(s, 0));
 }
 
+/* The verb that alone can have this reply, else -1. */
+static int only_verb(uint32_t code)
+{
+    switch (code) {
+    case 220:
+        return VERB_STARTTLS;
+    case 221:
+        return VERB_QUIT;
+    case 235:
+    case 334:
+    case 535:
+        return VERB_AUTH;
+    case 354:
+        return VERB_DATA;
+    default:
+        return -1;
+    }
+}
+
 static void take_reply(struct session *s, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
@@ -698,12 +717,11 @@ static void take_reply(struct session *s, const struct smtp_reply *reply)
         return;
     }
     x->greeted = true;
-    struct command *older, *c = dialogue_answers(s, &reply->first);
+    struct command *older, *c = dialogue_answers(s, &reply->first, only_verb(reply->code));
     if (!c)
         c = interrupted(s);
     if (!c) {
-        if (!session_dark(s, CLIENT))
-            session_note(s, NOTE_unsolicited_reply);
+        session_note(s, dialogue_adrift(s) || session_dark(s, CLIENT) ? NOTE_reply_adrift : NOTE_unsolicited_reply);
         return;
     }
     while ((older = dialogue_pending(s, 0)) != c)
@@ -958,10 +976,12 @@ static void command(struct session *s, const struct line *line)
         return;
     }
     enum verb verb = smtp_verb(line->text, &arg);
-    if (line->broken && !smtp_is_command(line->text)) {
-        session_note(s, NOTE_command_cut);
+    x->adrift |= line->broken;
+    if (x->adrift && !smtp_is_command(line->text)) {
+        session_note(s, NOTE_command_cut); /* the rest of a line, a content or an answer whose command was lost */
         return;
     }
+    x->adrift = false;
     count_early(s, line);
     make_room(s);
     if (verb != VERB_UNKNOWN) {
@@ -1189,6 +1209,9 @@ static void lost(struct session *s, enum side side, uint64_t len, const struct m
     (void)len;
     (void)where;
     x->lost_any = true;
+    x->adrift |= side == CLIENT;
+    if (x->login)
+        x->login->cut = true;
     if (side == SERVER && x->reply)
         x->reply->reply.cut = true;
 }

@@ -103,6 +103,7 @@ struct command *dialogue_command(struct session *s, const struct line *line, uin
         session_note(s, NOTE_empty_line);
     else
         tally_add(&d->verbs, verb);
+    d->last_command = line->first;
     append(d, c);
     s->changes++;
     return c;
@@ -128,25 +129,55 @@ struct command *dialogue_pending(struct session *s, size_t n)
     return NULL;
 }
 
-/* The answer to the first of several unanswered commands may be among the octets that were lost on the server's side.
-   What the client had received when it sent a later one tells: a client that had seen beyond the loss before it spoke
-   again had its earlier answers. */
-static struct command *after_lost_replies(struct session *s, const struct mark *reply)
+/* Is it a candidate: does it begin below what the reply's sender had received? */
+static bool is_below(const struct command *c, const struct mark *reply)
 {
-    struct dialogue *d = &s->dialogue;
-    struct command *c, *best = dialogue_pending(s, 0);
-    size_t waiting = 0;
-    for (size_t n = 0; (c = dialogue_pending(s, n)) && c->begins < reply->seen; n++) {
-        waiting++;
-        if (c->first.seen >= d->gap[SERVER].to)
-            best = c;
-    }
-    if (waiting > 1 && best->first.seen < d->gap[SERVER].to)
-        best->unsure = true; /* several answers were under way: how many were lost is not known */
-    return best;
+    return c && c->begins < reply->seen;
 }
 
-struct command *dialogue_answers(struct session *s, const struct mark *reply)
+/* Replies were lost, and which of several commands this one answers is open. What the client had received when it sent
+   a command tells: one sent with knowledge of what came behind the loss had its earlier answers. So does a code that
+   only one verb can have. Else nobody knows, and no guess is better than a wrong one. */
+static struct command *after_lost_replies(struct session *s, const struct mark *reply, int only)
+{
+    const struct gap *gap = &s->dialogue.gap[SERVER];
+    struct command *c, *best = NULL, *named = NULL;
+    size_t waiting = 0;
+    for (size_t n = 0; is_below(c = dialogue_pending(s, n), reply); n++) {
+        waiting++;
+        if (c->first.seen >= gap->to && c->first.seen <= reply->at && (!best || c->first.seen > best->first.seen))
+            best = c;
+        if (!named && only >= 0 && c->kind == only)
+            named = c;
+    }
+    if (named)
+        return named;
+    if (best)
+        return best;
+    if (waiting == 1)
+        return dialogue_pending(s, 0);
+    for (size_t n = 0; is_below(c = dialogue_pending(s, n), reply); n++)
+        c->unsure = true;
+    return NULL;
+}
+
+/* Commands may have been lost before this one: a reply that the client had before it sent this one is theirs. Where it
+   was sent in one go with what stands before the loss, only a code that no other verb has tells them apart. */
+static bool may_be_anothers(struct session *s, struct command *c, const struct mark *reply, int only)
+{
+    const struct gap *gap = &s->dialogue.gap[CLIENT];
+    if (!gap->open || c->first.at < gap->to || c->kind == only)
+        return false;
+    if (reply->at < c->first.seen)
+        return true;
+    if (gap->seen && c->first.seen <= gap->seen) {
+        c->unsure = true;
+        return true;
+    }
+    return false;
+}
+
+struct command *dialogue_answers(struct session *s, const struct mark *reply, int only)
 {
     struct dialogue *d = &s->dialogue;
     if (d->owed) {
@@ -154,20 +185,22 @@ struct command *dialogue_answers(struct session *s, const struct mark *reply)
         return NULL;
     }
     struct command *c = dialogue_pending(s, 0);
-    if (!c || c->begins >= reply->seen)
+    if (!is_below(c, reply))
         return NULL;
-    if (d->gap[SERVER].open && reply->at >= d->gap[SERVER].to) {
-        c = after_lost_replies(s, reply);
+    if (d->gap[SERVER].open && reply->at >= d->gap[SERVER].to)
+        c = after_lost_replies(s, reply, only);
+    if (!c || may_be_anothers(s, c, reply, only))
+        return NULL;
+    if (reply->at >= d->gap[SERVER].to)
         d->gap[SERVER].open = false;
-    }
-    if (d->gap[CLIENT].open && c->first.at >= d->gap[CLIENT].to) {
-        /* Lost octets before this command may have been commands, and this the answer to one of them, unless the client
-           had received something behind the loss before it sent this one. */
-        if (c->first.seen <= d->gap[CLIENT].seen)
-            c->unsure = true;
+    if (c->first.at >= d->gap[CLIENT].to)
         d->gap[CLIENT].open = false;
-    }
     return c;
+}
+
+bool dialogue_adrift(const struct session *s)
+{
+    return s->dialogue.gap[CLIENT].open || s->dialogue.gap[SERVER].open;
 }
 
 void dialogue_finish(struct session *s, struct command *c, const struct mark *reply)
@@ -187,11 +220,13 @@ void dialogue_finish(struct session *s, struct command *c, const struct mark *re
 void dialogue_lost(struct session *s, enum side side, const struct mark *where, uint64_t len)
 {
     struct dialogue *d = &s->dialogue;
-    if (!d->gap[side].open)
-        d->gap[side].from = where->at;
-    d->gap[side].to = where->at + len;
-    d->gap[side].open = true;
-    d->gap[side].seen = input_at(&s->in[side_other(side)]);
+    struct gap *gap = &d->gap[side];
+    if (!gap->open) {
+        gap->from = where->at;
+        gap->seen = d->last_command.seen;
+    }
+    gap->to = where->at + len;
+    gap->open = true;
 }
 
 void dialogue_count_reply(struct session *s, struct bytes code)

@@ -26,8 +26,12 @@ struct command {
 struct command *dialogue_command(struct session *s, const struct line *line, uint16_t kind, struct bytes verb);
 
 /* The command that a reply with this first octet answers, or null: nothing unanswered begins below what its sender had
-   seen. Sets `unsure` where a loss makes it a guess. Commands before it will get no reply any more. */
-struct command *dialogue_answers(struct session *s, const struct mark *reply);
+   seen, or a loss leaves open which it is (dialogue_adrift). `only`: the kind of command that alone can have such a
+   reply, else -1. Commands before the one returned will get no reply any more. */
+struct command *dialogue_answers(struct session *s, const struct mark *reply, int only);
+
+/* Is it open, after a loss, which replies belong to which commands? */
+bool dialogue_adrift(const struct session *s);
 
 /* Too many commands wait: the oldest must be finished, without its reply, before another one is put in. Its reply will
    answer nothing. */

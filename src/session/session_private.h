@@ -29,17 +29,21 @@ struct tally { /* how often each key came: verbs, replies */
     uint64_t rest; /* beyond the first 256 keys */
 };
 
+struct gap {
+    uint64_t from, to; /* places */
+    uint64_t seen;     /* of the last command before it: one sent in the same go had seen no more */
+    bool open;         /* no command behind it was answered for certain yet */
+};
+
 struct dialogue {
     struct command **order; /* in the order sent; the finished ones that an unfinished one keeps from the log, too */
     size_t first, count, cap, unanswered;
     struct record *log; /* F_session_commands groups */
     size_t logged;      /* in this part */
     struct tally verbs, replies;
-    struct {
-        uint64_t from, to, seen;
-        bool open;
-    } gap[2]; /* the last loss of each side among lines; seen: how far the other side was read; open: not resolved */
-    uint64_t owed; /* replies to commands that the queue had no room for */
+    struct gap gap[2];        /* the last loss of each side, among lines */
+    struct mark last_command; /* the first octet of the last one read */
+    uint64_t owed;            /* replies to commands that the queue had no room for */
 };
 
 struct layer {
