@@ -513,8 +513,8 @@ static void large(void **state)
                 put16(&body, 65532);
                 put_zeros(&body, 65532);
             }
+        block(&b, 99, buf_bytes(&body)); /* first: the window has not grown yet */
         block(&b, 6, buf_bytes(&body));
-        block(&b, 99, buf_bytes(&body));
     }
     struct source *src = open_bytes(buf_bytes(&b), NULL);
     struct frame f;
