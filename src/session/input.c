@@ -207,13 +207,14 @@ bool input_unread(const struct input *in, struct mark *first)
     return in->piece_count != 0;
 }
 
-bool input_last(const struct input *in, struct mark *mark)
+bool input_knows_more(const struct input *in, uint64_t *seen)
 {
-    if (!in->piece_count)
-        return false;
-    const struct piece *p = &in->pieces[in->piece_first + in->piece_count - 1];
-    *mark = mark_in(in, p, p->len - 1);
-    return true;
+    for (size_t i = 0; i < in->piece_count; i++) {
+        *seen = mark_in(in, &in->pieces[in->piece_first + i], 0).seen;
+        if (*seen > in->last_read.seen)
+            return true;
+    }
+    return false;
 }
 
 struct bytes input_peek(const struct input *in)

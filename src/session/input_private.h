@@ -61,8 +61,8 @@ bool input_shift(struct input *in, struct bytes *data, struct piece *piece);
 /* The gap that stands first, if any: takes it out. */
 bool input_pop_gap(struct input *in, uint64_t *len, struct mark *where);
 
-/* The mark of the last unread octet. False when nothing is unread. */
-bool input_last(const struct input *in, struct mark *mark);
+/* Had the sender of an unread octet received more than the sender of the last one read? How much, of the first such. */
+bool input_knows_more(const struct input *in, uint64_t *seen);
 
 /* Octets it holds in memory, for the budget. */
 size_t input_held(const struct input *in);

@@ -113,14 +113,15 @@ uint16_t session_port(const struct session *s, enum side side)
    (1) while the other direction has unread octets that the sender of these had received: they are certain to come, or
        to be declared lost; or
    (2) for the client, who may wait for an answer, while the other direction is open and the octets held here do not
-       show that the answer was received: they show it when the last of them had seen something beyond what the last
-       octet read on this side had seen, and all of that was read or lost.
+       show that the answer was received: they show it when one of them had seen something beyond what the last octet
+       read on this side had seen, and all of that was read or lost.
    It is never worth while when the other direction is closed or dark, when more than --hold octets wait here, or at the
    end. While it is open whether acknowledgments mean anything (tcp_acks_unknown), the server's lines wait for that. */
 bool session_patient(struct session *s, enum side side)
 {
     const struct input *in = &s->offered[side], *other = &s->offered[side_other(side)];
-    struct mark first, last;
+    struct mark first;
+    uint64_t knows;
     if (s->ending || in->unread > s->settings->hold || !input_unread(in, &first))
         return false;
     if (session_dark(s, side_other(side)))
@@ -131,9 +132,9 @@ bool session_patient(struct session *s, enum side side)
         return true;
     if (side == SERVER)
         return tcp_acks_unknown(&s->flow->tcp, SERVER) && !other_done;
-    if (other_done || !input_last(in, &last))
+    if (other_done)
         return false;
-    return !(last.seen > in->last_read.seen && there >= last.seen);
+    return !(input_knows_more(in, &knows) && there >= knows);
 }
 
 /* --- filters --- */
