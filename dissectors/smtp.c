@@ -798,15 +798,16 @@ static void take_reply_line(struct session *s, const struct line *line)
         finish_partial(s);
 }
 
+/* A reply is read behind what its sender had received, so that all it may answer is known; unless the client's side
+   itself waits for this very reply. */
 static bool must_wait(struct session *s, const struct line *line)
 {
     struct smtp *x = session_state(s);
     if (x->doubt)
         return true; /* the client's side decides, looking at what stands here */
-    if (x->reply || (!x->greeted && session_from_start(s) && !x->lost_any))
-        return false;
     struct command *c = dialogue_pending(s, 0);
-    if (c && c->begins < line->first.seen)
+    bool asked_for = x->mode == MODE_DATA || x->mode == MODE_AUTH || x->mode == MODE_TLS;
+    if (asked_for && c && c->begins < line->first.seen)
         return false;
     return session_patient(s, SERVER);
 }
