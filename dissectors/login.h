@@ -7,6 +7,7 @@
 #include "session/dissector.h"
 
 struct login {
+    struct login *next; /* its owner's: where several wait for their reply */
     struct sasl sasl;
     struct mark first, last; /* of the command's line; `last` moves on with the client's answers */
     bool cut;                /* octets of the exchange were lost: what the reply is about is a guess */
@@ -29,7 +30,8 @@ struct login_counts { /* of a session; its owner writes them into the session re
     uint32_t attempts, succeeded, failed;
 };
 
-/* A mechanism was named on this line. */
+/* A mechanism was named on this line: one of SASL's, or USER, APOP, LOGIN for the protocol's own command, of which
+   sasl_tell() says what it told. */
 struct login *login_new(const struct line *line, struct bytes mechanism);
 
 /* An answer of the client. */

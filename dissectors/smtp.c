@@ -7,6 +7,7 @@
 #include "smtp.h"
 
 #include "base/memory.h"
+#include "client_line.h"
 #include "session/filter.h"
 
 #include <stdlib.h>
@@ -833,35 +834,6 @@ static void read_server(struct session *s, struct input *in)
 
 /* --- commands --- */
 
-/* May this word be told? Not where a password may stand. */
-static bool may_be_told(const struct smtp *x, struct bytes word)
-{
-    if (x->secret_zone || word.len < 2 || word.len > 24)
-        return false;
-    for (size_t i = 0; i < word.len; i++)
-        if (!byte_is_letter(word.data[i]) && word.data[i] != '-')
-            return false;
-    return true;
-}
-
-static void note_line(struct session *s, struct command *c, const struct line *line)
-{
-    if (line->end == LINE_LF) {
-        session_note(s, NOTE_bare_lf);
-        record_word(c->fields, F_command_noted, "bare_lf");
-    }
-    if (bytes_index(line->text, '\r') < line->text.len) {
-        session_note(s, NOTE_bare_cr);
-        record_word(c->fields, F_command_noted, "bare_cr");
-    }
-    if (bytes_index(line->text, 0) < line->text.len) {
-        session_note(s, NOTE_nul_octet);
-        record_word(c->fields, F_command_noted, "nul_octet");
-    }
-    if (line->end == LINE_CUT)
-        record_word(c->fields, F_command_noted, "line_too_long");
-}
-
 static void begin_login(struct session *s, struct command *c, const struct line *line, struct bytes arg)
 {
     struct smtp *x = session_state(s);
@@ -956,53 +928,23 @@ static void opened(struct session *s, struct command *c, const struct line *line
         record_text(c->fields, F_command_arg, arg);
 }
 
-static void count_early(struct session *s, const struct line *line)
-{
-    struct smtp *x = session_state(s);
-    uint64_t start = session_start(s, SERVER);
-    if (!start || session_dark(s, SERVER) || line->first.seen > start)
-        return;
-    if (!x->early)
-        session_note(s, NOTE_early_talker);
-    x->early += line->last.at - line->first.at + 1;
-}
-
 static void command(struct session *s, const struct line *line)
 {
     struct smtp *x = session_state(s);
     struct bytes arg;
-    bool overlong = line->end == LINE_CUT && line->text.len >= session_limits(s)->line;
-    if (line->end == LINE_CUT && !overlong) {
-        session_note(s, NOTE_command_cut);
-        return;
-    }
     enum verb verb = smtp_verb(line->text, &arg);
-    x->adrift |= line->broken;
-    if (x->adrift && !smtp_is_command(line->text)) {
-        session_note(s, NOTE_command_cut); /* the rest of a line, a content or an answer whose command was lost */
+    if (client_line_cut(s, line, smtp_is_command(line->text), &x->adrift))
         return;
-    }
-    x->adrift = false;
-    count_early(s, line);
+    client_line_early(s, line, &x->early);
     make_room(s);
     if (verb != VERB_UNKNOWN) {
         x->secret_zone = false;
         struct command *c = dialogue_command(s, line, (uint16_t)verb, bytes_of_string(verb_names[verb]));
-        note_line(s, c, line);
+        client_line_note(s, c, line);
         opened(s, c, line, verb, arg);
         return;
     }
-    struct bytes rest = line->text, word = bytes_word(&rest);
-    uint8_t upper[24];
-    bool told = may_be_told(x, word);
-    for (size_t i = 0; told && i < word.len; i++)
-        upper[i] = byte_upper(word.data[i]);
-    struct command *c = dialogue_command(s, line, VERB_UNKNOWN, told ? bytes_of(upper, word.len) : BYTES("?"));
-    if (line->text.len)
-        session_note(s, NOTE_unknown_command);
-    note_line(s, c, line);
-    if (!told)
-        record_flag(c->fields, F_command_secret);
+    client_line_unknown(s, line, VERB_UNKNOWN, x->secret_zone);
 }
 
 /* --- contents, as they come --- */
@@ -1147,13 +1089,6 @@ static bool decide(struct session *s, struct input *in)
     return false; /* `in` is another one now */
 }
 
-/* A client that speaks TLS to a server that does not: no command. */
-static bool is_client_hello(const struct input *in)
-{
-    struct bytes octets = input_peek(in);
-    return octets.len >= 3 && octets.data[0] == 22 && octets.data[1] == 3 && octets.data[2] <= 4;
-}
-
 static void read_client(struct session *s, struct input *in)
 {
     struct smtp *x = session_state(s);
@@ -1163,7 +1098,7 @@ static void read_client(struct session *s, struct input *in)
     while (moved) {
         switch ((enum mode)x->mode) {
         case MODE_COMMANDS:
-            if (is_client_hello(in)) {
+            if (client_says_hello(in)) {
                 session_note(s, NOTE_tls_unasked);
                 x->mode = MODE_DEAF;
             } else if ((moved = input_line(in, &line))) {

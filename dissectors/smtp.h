@@ -84,9 +84,6 @@ bool transaction_rcpt_final(struct transaction *t, const struct smtp_reply *repl
 /* How many accepted recipients still wait for one. */
 size_t transaction_waiting(const struct transaction *t);
 
-/* The argument of a command as its record has it. */
-struct bytes command_arg(const struct command *c);
-
 struct message_facts {    /* what a message record repeats of its session */
     const char *ended_by; /* rset, quit, helo, mail, close, data */
     bool server_closed;   /* the server was seen to its end: what it did not say it never said */

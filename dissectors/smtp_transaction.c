@@ -1,22 +1,13 @@
 /* One SMTP or LMTP transaction: its envelope with a verdict for each recipient, its content, and the message record. */
 #include "base/clock.h"
 #include "base/memory.h"
+#include "client_line.h"
 #include "mail/address.h"
 #include "smtp.h"
 
 #include <stdlib.h>
 
 #define TRANSACTION_TEXT (8u << 20) /* a thousand recipients with 1 KiB each fit many times */
-
-struct bytes command_arg(const struct command *c)
-{
-    struct entry e;
-    size_t at = 0;
-    while (record_next(c->fields, &at, &e))
-        if (!e.end && e.field == F_command_arg)
-            return e.text;
-    return bytes_of("", 0);
-}
 
 static size_t keep(struct transaction *t, struct bytes text, size_t *len)
 {

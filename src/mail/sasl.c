@@ -409,6 +409,13 @@ void sasl_client(struct sasl *x, struct bytes line)
     release_wiped(&message);
 }
 
+void sasl_tell(struct sasl *x, struct bytes user, struct bytes secret, bool cleartext)
+{
+    fact_set(x, SASL_USER, user);
+    echo_add(&x->echo, secret);
+    x->cleartext_secret |= cleartext && secret.len;
+}
+
 void sasl_server(struct sasl *x, struct bytes line)
 {
     if (x->family != LOGIN && x->family != NTLM)

@@ -43,6 +43,10 @@ void sasl_client(struct sasl *x, struct bytes line);
 /* One challenge of the server as sent, behind "334 " or "+ ": base64, or anything, which then tells nothing. */
 void sasl_server(struct sasl *x, struct bytes line);
 
+/* A login that is no exchange: its user and secret stood in commands (USER and PASS, APOP, LOGIN). Either may be empty.
+   `cleartext`: the secret stood there as it is, and not a digest made with it. */
+void sasl_tell(struct sasl *x, struct bytes user, struct bytes secret, bool cleartext);
+
 /* Was the fact told, and not as nothing? The view lives until the next call that changes x. At most 1024 octets are
  * kept of each. */
 bool sasl_fact(const struct sasl *x, enum sasl_fact f, struct bytes *ret);

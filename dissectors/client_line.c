@@ -1,0 +1,87 @@
+/* What the client's lines have in common, whatever the protocol. */
+#include "client_line.h"
+
+enum { VERB_MOST = 24 };
+
+bool client_line_cut(struct session *s, const struct line *line, bool is_command, bool *adrift)
+{
+    bool cut = line->end == LINE_CUT && line->text.len < session_limits(s)->line;
+    if (!cut) {
+        *adrift |= line->broken;
+        cut = *adrift && !is_command;
+        *adrift = cut;
+    }
+    if (cut)
+        session_note(s, NOTE_command_cut);
+    return cut;
+}
+
+void client_line_early(struct session *s, const struct line *line, uint64_t *early)
+{
+    uint64_t start = session_start(s, SERVER);
+    if (!start || session_dark(s, SERVER) || line->first.seen > start)
+        return;
+    if (!*early)
+        session_note(s, NOTE_early_talker);
+    *early += line->last.at - line->first.at + 1;
+}
+
+static bool may_be_told(struct bytes word, bool secret_zone)
+{
+    if (secret_zone || word.len < 2 || word.len > VERB_MOST)
+        return false;
+    for (size_t i = 0; i < word.len; i++)
+        if (!byte_is_letter(word.data[i]) && word.data[i] != '-')
+            return false;
+    return true;
+}
+
+struct command *client_line_unknown(struct session *s, const struct line *line, uint16_t kind, bool secret_zone)
+{
+    struct bytes rest = line->text, word = bytes_word(&rest);
+    uint8_t upper[VERB_MOST];
+    bool told = may_be_told(word, secret_zone);
+    for (size_t i = 0; told && i < word.len; i++)
+        upper[i] = byte_upper(word.data[i]);
+    struct command *c = dialogue_command(s, line, kind, told ? bytes_of(upper, word.len) : BYTES("?"));
+    if (line->text.len)
+        session_note(s, NOTE_unknown_command);
+    client_line_note(s, c, line);
+    if (!told)
+        record_flag(c->fields, F_command_secret);
+    return c;
+}
+
+void client_line_note(struct session *s, struct command *c, const struct line *line)
+{
+    if (line->end == LINE_LF) {
+        session_note(s, NOTE_bare_lf);
+        record_word(c->fields, F_command_noted, "bare_lf");
+    }
+    if (bytes_index(line->text, '\r') < line->text.len) {
+        session_note(s, NOTE_bare_cr);
+        record_word(c->fields, F_command_noted, "bare_cr");
+    }
+    if (bytes_index(line->text, 0) < line->text.len) {
+        session_note(s, NOTE_nul_octet);
+        record_word(c->fields, F_command_noted, "nul_octet");
+    }
+    if (line->end == LINE_CUT)
+        record_word(c->fields, F_command_noted, "line_too_long");
+}
+
+bool client_says_hello(const struct input *in)
+{
+    struct bytes octets = input_peek(in);
+    return octets.len >= 3 && octets.data[0] == 22 && octets.data[1] == 3 && octets.data[2] <= 4;
+}
+
+struct bytes command_arg(const struct command *c)
+{
+    struct entry e;
+    size_t at = 0;
+    while (record_next(c->fields, &at, &e))
+        if (!e.end && e.field == F_command_arg)
+            return e.text;
+    return bytes_of("", 0);
+}

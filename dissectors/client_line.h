@@ -1,0 +1,28 @@
+/* The client's lines, as all dissectors of line protocols tell them: what makes one doubtful, and what an unknown one
+   may be told by without telling a secret. */
+#ifndef MAILTAP_DISSECTORS_CLIENT_LINE_H
+#define MAILTAP_DISSECTORS_CLIENT_LINE_H
+
+#include "session/dissector.h"
+
+/* Is it no command, but a part of a line, or text whose command was lost? Notes it. `adrift` is the dissector's, false
+   at first: whether lines behind a gap are being passed over until one looks like a command. */
+bool client_line_cut(struct session *s, const struct line *line, bool is_command, bool *adrift);
+
+/* Adds its octets to *early where the client had received nothing from the server when it sent them. */
+void client_line_early(struct session *s, const struct line *line, uint64_t *early);
+
+/* Puts an unknown command into the dialogue: by its verb alone, and as `?` where that may be a secret, as between a
+   login command and the next known one (`secret_zone`). */
+struct command *client_line_unknown(struct session *s, const struct line *line, uint16_t kind, bool secret_zone);
+
+/* Notes odd octets and line ends of a command. */
+void client_line_note(struct session *s, struct command *c, const struct line *line);
+
+/* Does a TLS ClientHello stand next? It is no command. */
+bool client_says_hello(const struct input *in);
+
+/* The argument of a command as its record has it, or nothing. */
+struct bytes command_arg(const struct command *c);
+
+#endif
