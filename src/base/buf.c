@@ -47,8 +47,9 @@ bool buf_add(struct buf *b, struct bytes more)
         n = b->max - b->len;
         b->cut = true;
     }
-    if (n) {
-        memcpy(buf_room(b, n), more.data, n);
+    uint8_t *to = n ? buf_room(b, n) : NULL;
+    if (to) { /* always, where n is not 0: it fits */
+        memcpy(to, more.data, n);
         b->len += n;
     }
     return n == more.len;

@@ -92,7 +92,8 @@ static bool file_filter(struct source *source, const char *expression, struct er
         link = src->classic.link;
     else if (src->pcapng.interface_count)
         link = src->pcapng.interfaces[0].link;
-    return filter_for(src, link, err)->usable;
+    const struct file_filter *filter = filter_for(src, link, err);
+    return filter && filter->usable;
 }
 
 static enum source_status next_unfiltered(struct file_source *src, struct frame *frame, struct error *err)

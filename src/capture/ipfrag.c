@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <xxhash.h>
@@ -154,6 +155,7 @@ static void forget(struct ipfrag *f, struct pending *p)
 static void expire(struct ipfrag *f)
 {
     while (f->oldest && f->now - f->oldest->since > f->age) {
+        assert(!f->oldest->older); /* so that forgetting it moves f->oldest on */
         forget(f, f->oldest);
         f->counts->fragments_expired++;
     }

@@ -182,6 +182,7 @@ static size_t input_for(const struct unpack *u)
     return u->hint < have ? u->hint : have;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): zstd writes there */
 static bool zstd_step(struct unpack *u, uint8_t *to, size_t size, size_t *got, struct error *err)
 {
     ZSTD_inBuffer in = {u->in + u->from, input_for(u), 0};

@@ -24,7 +24,7 @@ enum { AV_PAIRS_MOST = 32 };
 static uint32_t number_at(struct bytes m, size_t at, unsigned octets)
 {
     uint32_t value = 0;
-    if (at > m.len || m.len - at < octets)
+    if (!m.data || at > m.len || m.len - at < octets)
         return 0;
     for (unsigned i = 0; i < octets; i++)
         value |= (uint32_t)m.data[at + i] << 8 * i;

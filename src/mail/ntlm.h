@@ -18,8 +18,8 @@ struct ntlm {
 enum { NTLM_TEXT_MOST = 1024 };
 
 /* Reads one message. `unicode`: what the challenge before it said, for old clients whose answer has no flags. What is
-   outside the message is taken as not told. The caller releases `ret`. */
-void ntlm_read(struct ntlm *ret, struct bytes message, bool unicode);
+   outside the message is taken as not told. The caller releases `n`. */
+void ntlm_read(struct ntlm *n, struct bytes m, bool unicode);
 void ntlm_release(struct ntlm *n);
 
 #endif

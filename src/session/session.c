@@ -75,13 +75,13 @@ bool session_from_start(const struct session *s)
 
 bool session_closed(const struct session *s, enum side side)
 {
-    return s->ending || tcp_closed(&s->flow->tcp, side);
+    return s->ending || tcp_closed(&s->flow->tcp, (int)side);
 }
 
 bool session_seen_to_end(const struct session *s, enum side side)
 {
     const struct tcp *t = &s->flow->tcp;
-    return (tcp_closed(t, side) || t->reset) && !t->half[side].missed && !tcp_acked_unseen(t, side);
+    return (tcp_closed(t, (int)side) || t->reset) && !t->half[side].missed && !tcp_acked_unseen(t, (int)side);
 }
 
 struct input *session_input(struct session *s, enum side side)
@@ -96,7 +96,7 @@ uint64_t session_start(const struct session *s, enum side side)
 
 bool session_dark(const struct session *s, enum side side)
 {
-    return s->opaque || tcp_dark(&s->flow->tcp, side);
+    return s->opaque || tcp_dark(&s->flow->tcp, (int)side);
 }
 
 bool session_encrypted(const struct session *s)
@@ -495,5 +495,6 @@ const char *session_proto(const struct session *s)
     const struct dissector *d = s->dissector;
     if (!d)
         d = dissector_of_port(s->flow->server_port, &name, &tls);
+    assert(d); /* who is neither recognised nor at a known port is gone, and gives no record */
     return d->names[name];
 }

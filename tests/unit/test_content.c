@@ -22,9 +22,10 @@ static struct facts finish(struct content *c, const struct limits *limits, bool 
     for (size_t at = 0; record_next(r, &at, &e);) {
         if (e.field == F_message_size)
             f.size = e.number;
-        else if (e.field == F_message_missed)
-            f.has_missed = true, f.missed = e.number;
-        else if (e.field == F_message_complete)
+        else if (e.field == F_message_missed) {
+            f.has_missed = true;
+            f.missed = e.number;
+        } else if (e.field == F_message_complete)
             f.complete = e.number;
         else if (e.field == F_message_subject)
             f.subject = bytes_equal(e.text, BYTES("abc def"));
