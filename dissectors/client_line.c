@@ -11,8 +11,10 @@ bool client_line_cut(struct session *s, const struct line *line, bool is_command
         cut = *adrift && !is_command;
         *adrift = cut;
     }
-    if (cut)
+    if (cut) {
         session_note(s, NOTE_command_cut);
+        dialogue_passed_over(s, line);
+    }
     return cut;
 }
 

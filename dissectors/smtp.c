@@ -243,6 +243,12 @@ static void end_transaction(struct session *s, const struct smtp_reply *reply, c
     struct transaction *t = x->open;
     if (!t)
         return;
+    if (t->unproven && !t->rcpt_count &&
+        !t->upload) { /* nothing shows that its MAIL was accepted, or led to anything */
+        transaction_free(t);
+        x->open = NULL;
+        return;
+    }
     struct message_facts facts = {.ended_by = ended_by,
                                   .server_closed = session_seen_to_end(s, SERVER) && !x->lost_any,
                                   .lmtp = x->lmtp,
@@ -336,6 +342,7 @@ static void did_mail(struct session *s, struct command *c, const struct smtp_rep
         return;
     end_transaction(s, &no_such_reply, "mail");
     x->open = transaction_new(c);
+    x->open->unproven = !reply->code;
     x->open->smuggled = x->smuggling;
     x->prdr = bytes_find_nocase(command_arg(c), BYTES(" PRDR")) != SIZE_MAX;
 }
@@ -345,6 +352,10 @@ static void did_rcpt(struct session *s, struct command *c, const struct smtp_rep
     struct smtp *x = session_state(s);
     x->rcpt_ok += is_ok(reply->code);
     x->rcpt_rejected += reply->code >= 400;
+    if (x->open && x->open->unproven && reply->code == 503) {
+        transaction_free(x->open); /* the MAIL whose reply was not seen had been refused */
+        x->open = NULL;
+    }
     if (x->open)
         transaction_rcpt(x->open, c, reply, session_limits(s));
 }
@@ -807,8 +818,10 @@ static bool must_wait(struct session *s, const struct line *line)
     if (x->doubt)
         return true; /* the client's side decides, looking at what stands here */
     struct command *c = dialogue_pending(s, 0);
+    struct mark mark;
     bool asked_for = x->mode == MODE_DATA || x->mode == MODE_AUTH || x->mode == MODE_TLS;
-    if (asked_for && c && c->begins < line->first.seen)
+    bool waits = !input_unread(session_input(s, CLIENT), &mark) || session_patient(s, CLIENT);
+    if (asked_for && waits && c && c->begins < line->first.seen)
         return false;
     return session_patient(s, SERVER);
 }
@@ -1023,6 +1036,7 @@ static bool read_content(struct session *s, struct input *in)
     struct command *c = content_command(s);
     if (c) {
         c->begins = chunk.first.at;
+        c->knew = chunk.first.seen;
         c->last = chunk.last;
     }
     if (x->upload) {
@@ -1057,6 +1071,16 @@ static bool read_chunk(struct session *s, struct input *in)
     return true;
 }
 
+/* Does a TLS record begin somewhere in what is here? */
+static bool tls_follows(const struct input *in)
+{
+    struct bytes octets = input_peek(in);
+    for (size_t i = 0; i + 2 < octets.len; i++)
+        if (octets.data[i] == 22 && octets.data[i + 1] == 3 && octets.data[i + 2] <= 4)
+            return true;
+    return false;
+}
+
 /* What stands here waits for the server's word. When there is no more to hope for, its look decides. True: go on. */
 static bool decide(struct session *s, struct input *in)
 {
@@ -1066,6 +1090,7 @@ static bool decide(struct session *s, struct input *in)
     if (!input_unread(in, &mark) || session_patient(s, CLIENT))
         return false;
     bool is_command = input_ahead(in, 0, &line) && smtp_is_command(line.text);
+    is_command &= x->mode != MODE_TLS || !tls_follows(in); /* else clear text put in before it */
     if (x->mode == MODE_AUTH) {
         x->mode = is_command ? MODE_COMMANDS : MODE_ANSWER;
         return true;

@@ -61,6 +61,7 @@ struct transaction {
     size_t rcpt_next; /* whose own reply after the data comes next */
     uint64_t rcpt_omitted, rcpt_refused;
     struct upload *upload; /* not owned */
+    bool unproven;         /* the reply to its MAIL was not seen */
     bool smuggled, unsure, data_refused;
 };
 

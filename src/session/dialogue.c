@@ -91,6 +91,7 @@ struct command *dialogue_command(struct session *s, const struct line *line, uin
     c->first = line->first;
     c->last = line->last;
     c->begins = line->first.at;
+    c->knew = line->first.seen;
     c->kind = kind;
     c->fields = record_new(KIND_session, s->settings->limits);
     record_begin(c->fields, F_session_commands);
@@ -140,12 +141,12 @@ static bool is_below(const struct command *c, const struct mark *reply)
    only one verb can have. Else nobody knows, and no guess is better than a wrong one. */
 static struct command *after_lost_replies(struct session *s, const struct mark *reply, int only)
 {
-    const struct gap *gap = &s->dialogue.gap[SERVER];
+    const struct gap *gap = &s->dialogue.gap[SERVER], *commands = &s->dialogue.gap[CLIENT];
     struct command *c, *best = NULL, *named = NULL;
     size_t waiting = 0;
     for (size_t n = 0; is_below(c = dialogue_pending(s, n), reply); n++) {
         waiting++;
-        if (c->first.seen >= gap->to && c->first.seen <= reply->at && (!best || c->first.seen > best->first.seen))
+        if (c->knew >= gap->to && c->knew <= reply->at && (!best || c->knew > best->knew))
             best = c;
         if (!named && only >= 0 && c->kind == only)
             named = c;
@@ -154,7 +155,8 @@ static struct command *after_lost_replies(struct session *s, const struct mark *
         return named;
     if (best)
         return best;
-    if (waiting == 1)
+    bool others = commands->open && commands->from < reply->seen; /* lost ones, that it may answer as well */
+    if (waiting == 1 && !others)
         return dialogue_pending(s, 0);
     for (size_t n = 0; is_below(c = dialogue_pending(s, n), reply); n++)
         c->unsure = true;
@@ -162,15 +164,15 @@ static struct command *after_lost_replies(struct session *s, const struct mark *
 }
 
 /* Commands may have been lost before this one: a reply that the client had before it sent this one is theirs. Where it
-   was sent in one go with what stands before the loss, only a code that no other verb has tells them apart. */
+   was sent in one go with what stands before it, only a code that no other verb has tells them apart. */
 static bool may_be_anothers(struct session *s, struct command *c, const struct mark *reply, int only)
 {
     const struct gap *gap = &s->dialogue.gap[CLIENT];
     if (!gap->open || c->first.at < gap->to || c->kind == only)
         return false;
-    if (reply->at < c->first.seen)
+    if (reply->at < c->knew)
         return true;
-    if (gap->seen && c->first.seen <= gap->seen) {
+    if (gap->seen && c->knew <= gap->seen) {
         c->unsure = true;
         return true;
     }
@@ -226,6 +228,14 @@ void dialogue_lost(struct session *s, enum side side, const struct mark *where, 
         gap->seen = d->last_command.seen;
     }
     gap->to = where->at + len;
+    gap->open = true;
+}
+
+void dialogue_passed_over(struct session *s, const struct line *line)
+{
+    struct gap *gap = &s->dialogue.gap[CLIENT];
+    gap->to = line->last.at + 1;
+    gap->seen = line->first.seen;
     gap->open = true;
 }
 

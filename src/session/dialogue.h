@@ -12,6 +12,7 @@ struct command {
     struct mark first, last; /* of its line */
     uint64_t begins;         /* a reply whose `seen` is not beyond this place cannot be its answer: first.at, until the
                                 dissector moves it (DATA's second reply: the end of the content) */
+    uint64_t knew;         /* what its sender had received when it was sent: first.seen, until the dissector moves it */
     struct record *fields; /* F_command_...: at_us, verb, frame are there from the start; the dissector adds the rest */
     uint32_t ref;          /* the dissector's own: a recipient's number, a mode */
     uint8_t phase;         /* the dissector's own: how far it is, for commands with several replies */
@@ -47,6 +48,10 @@ void dialogue_finish(struct session *s, struct command *c, const struct mark *re
 
 /* Octets of that side were lost here. */
 void dialogue_lost(struct session *s, enum side side, const struct mark *where, uint64_t len);
+
+/* Behind a loss, a line of the client was passed over as no command for certain: it may have had a reply all the same.
+ */
+void dialogue_passed_over(struct session *s, const struct line *line);
 
 /* Counts one verb (`verbs`) or reply (`replies`) of the session; dialogue_command counts its verb itself. */
 void dialogue_count_reply(struct session *s, struct bytes code);
