@@ -2,6 +2,7 @@
 """Do the documents say what the program does?
 
     check_docs.py PROGRAM
+    check_docs.py --fix        writes the lists that repeat .def files into the manual pages
 
 Compares --help with mailtap(1), limits.def with mailtap(1), kinds.def, fields.def and notes.def with mailtap-records(5),
 outputs.def with mailtap(1), samples/README.md with samples/, the scripts that README.md and CONTRIBUTING.md name with
@@ -12,6 +13,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TYPES = {'TEXT': 'string', 'TEXTS': 'strings', 'WORD': 'word', 'WORDS': 'words', 'NUMBER': 'number', 'NUMBERS': 'numbers', 'TIME': 'time',
@@ -66,21 +68,49 @@ def options(program, page):
         problems.append(f'only {len(said)} options found in --help')
 
 
+def limit_rows():
+    return [f'.It {n} Ta {v} Ta {low}\\(en{high} Ta {roff(doc)}' for n, v, low, high, doc in rows('src/base/limits.def', 'LIMIT')]
+
+
+def field_rows(scope):
+    return [f'.It {f[1]} Ta {TYPES[f[2]]} Ta {roff(f[-1])}' for f in rows('src/record/fields.def', 'FIELD') if f[0] == scope]
+
+
 def limits(page):
-    wanted = [f'.It {n} Ta {v} Ta {low}\\(en{high} Ta {roff(doc)}' for n, v, low, high, doc in rows('src/base/limits.def', 'LIMIT')]
-    compare('LIMITS of mailtap(1)', wanted, re.findall(r'^\.It \w+ Ta .*$', section(page, 'Sh', 'LIMITS'), re.M))
+    compare('LIMITS of mailtap(1)', limit_rows(), re.findall(r'^\.It \w+ Ta .*$', section(page, 'Sh', 'LIMITS'), re.M))
 
 
 def records(page):
-    fields = rows('src/record/fields.def', 'FIELD')
     for scope, _ in rows('src/record/kinds.def', 'SCOPE'):
-        wanted = [f'.It {f[1]} Ta {TYPES[f[2]]} Ta {roff(f[-1])}' for f in fields if f[0] == scope]
-        compare(f'{scope} of mailtap-records(5)', wanted, re.findall(r'^\.It .*$', section(page, 'Ss', scope), re.M))
+        compare(f'{scope} of mailtap-records(5)', field_rows(scope), re.findall(r'^\.It .*$', section(page, 'Ss', scope), re.M))
     named = re.findall(r'^\.It Cm (\w+)\n((?:[^.].*\n)+)', section(page, 'Sh', 'NOTES'), re.M)
     compare('NOTES of mailtap-records(5)', [f'{n}: {roff(d)}' for n, d in rows('src/record/notes.def', 'NOTE')],
             [f'{n}: {" ".join(d.split())}' for n, d in named])
     kinds = re.findall(r'^\.It Cm (\w+)$', section(page, 'Sh', 'DESCRIPTION').split('.Ss')[0], re.M)
     compare('kinds of mailtap-records(5)', [k[0] for k in rows('src/record/kinds.def', 'KIND')], kinds)
+
+
+def relist(page, kind, title, lines, keep=r''):
+    """The page with other items in the list of one section; what matches `keep` stays before them."""
+    old = section(page, kind, title)
+    head, body, tail = re.match(r'(.*?^\.Bl [^\n]*\n)(.*?)(^\.El.*)', old, re.S | re.M).groups()
+    kept = re.match(keep, body).group(0)
+    return page.replace(old, head + kept + '\n'.join(lines) + '\n' + tail)
+
+
+def fix():
+    page = text('man/mailtap.1')
+    (ROOT / 'man/mailtap.1').write_text(relist(page, 'Sh', 'LIMITS', limit_rows(), keep=r'\.It Sy [^\n]*\n'), encoding='utf-8')
+    page = text('man/mailtap-records.5')
+    for scope, doc in rows('src/record/kinds.def', 'SCOPE'):
+        if f'\n.Ss {scope}\n' not in page:
+            doc = roff(doc[0].upper() + doc[1:])
+            page = page.replace('.Sh NOTES', f'.Ss {scope}\n{doc}.\n.Bl -column "clear_after_tls_verb" "numbers"\n.El\n.Sh NOTES')
+        page = relist(page, 'Ss', scope, field_rows(scope))
+    notes = []
+    for name, doc in rows('src/record/notes.def', 'NOTE'):
+        notes += [f'.It Cm {name}', *textwrap.wrap(roff(doc), 79, break_on_hyphens=False)]
+    (ROOT / 'man/mailtap-records.5').write_text(relist(page, 'Sh', 'NOTES', notes), encoding='utf-8')
 
 
 def formats(page):
@@ -116,6 +146,9 @@ def schema(program):
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
+    if sys.argv[1] == '--fix':
+        fix()
+        return
     program = str(pathlib.Path(sys.argv[1]).resolve())
     command, kinds = text('man/mailtap.1'), text('man/mailtap-records.5')
     options(program, command)
