@@ -43,7 +43,8 @@ struct smtp {
     uint32_t rcpt_ok, rcpt_rejected, vrfy_ok, vrfy_unsure, vrfy_rejected, expn_ok, expn_rejected;
     struct login_counts logins;
     uint8_t mode;
-    bool greeted, lmtp, logged_in, secret_zone, doubt, chunk_last, prdr, starttls_offered, smuggling, lost_any, adrift;
+    bool greeted, lmtp, logged_in, secret_zone, doubt, chunk_last, prdr, starttls_offered, smuggling, lost_any,
+        lost_replies, adrift;
 };
 
 static const char *const verb_names[] = {
@@ -233,6 +234,8 @@ static void push(struct upload *u, const struct chunk *chunk)
 {
     content_push(u->content, chunk->bytes.data, chunk->bytes.len);
     u->last = chunk->last;
+    if (chunk->bytes.data)
+        u->knew = chunk->last.seen;
 }
 
 /* --- transactions --- */
@@ -558,6 +561,7 @@ static void begin_content(struct session *s, struct command *c)
     struct smtp *x = session_state(s);
     struct upload *u = upload_new(s, false);
     u->last = c->last;
+    u->knew = UINT64_MAX; /* until there is content: what its sender had received is not known */
     c->phase = 1;
     c->ref = u->id;
     c->begins = UINT64_MAX;
@@ -694,7 +698,7 @@ static struct command *interrupted(struct session *s)
 static bool is_greeting(struct session *s, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
-    if (x->greeted || x->lost_any || (reply->code != 220 && reply->code < 400))
+    if (x->greeted || x->lost_replies || (reply->code != 220 && reply->code < 400))
         return false;
     return session_from_start(s) || (reply->code == 220 && !dialogue_pending(s, 0));
 }
@@ -726,6 +730,11 @@ static void take_reply(struct session *s, const struct smtp_reply *reply)
     dialogue_count_reply(s, bytes_of_string(code));
     if (is_greeting(s, reply)) {
         greeting(s, reply);
+        return;
+    }
+    if (!x->greeted && !session_from_start(s) && reply->code >= 400) {
+        x->greeted = true; /* the greeting itself, or an answer: joined midway, nobody knows */
+        session_note(s, NOTE_reply_adrift);
         return;
     }
     x->greeted = true;
@@ -847,6 +856,19 @@ static void read_server(struct session *s, struct input *in)
 
 /* --- commands --- */
 
+/* A new AUTH was sent: the one before, if it is open still, will get no answer any more. */
+static void finish_login(struct session *s, const struct command *next)
+{
+    struct smtp *x = session_state(s);
+    struct command *c;
+    for (size_t n = 0; x->login && (c = dialogue_pending(s, n)) != NULL && c != next; n++) {
+        if (c->kind == VERB_AUTH || c->kind == VERB_X_EXPS) {
+            unanswered(s, c);
+            return;
+        }
+    }
+}
+
 static void begin_login(struct session *s, struct command *c, const struct line *line, struct bytes arg)
 {
     struct smtp *x = session_state(s);
@@ -854,7 +876,7 @@ static void begin_login(struct session *s, struct command *c, const struct line 
     x->secret_zone = true;
     if (!mechanism.len)
         return;
-    login_free(x->login);
+    finish_login(s, c);
     x->login = login_new(line, mechanism);
     record_text(c->fields, F_command_arg, bytes_of_string(x->login->sasl.mechanism));
     record_flag(c->fields, F_command_secret);
@@ -998,12 +1020,14 @@ static bool judge_doubt(struct session *s, struct input *in, const struct chunk 
     struct smtp *x = session_state(s);
     struct eod_finding found;
     x->doubt = true;
-    enum eod_verdict verdict = smtp_judge_eod(s, in, session_input(s, SERVER), chunk, &found);
+    enum eod_verdict verdict = smtp_judge_eod(s, in, chunk, x->upload ? x->upload->knew : UINT64_MAX, &found);
     if (verdict == EOD_WAIT)
         return false;
     x->doubt = false;
     if (found.tell)
         tell_odd_end(s, chunk, &found);
+    if (found.tell && found.commands && x->upload && !strcmp(found.honoured, "unknown"))
+        x->upload->undecided = true;
     if (verdict == EOD_ENDS && chunk->form != EOD_GAP)
         x->smuggling = found.at_once;
     input_settle(in, verdict == EOD_ENDS);
@@ -1170,6 +1194,7 @@ static void lost(struct session *s, enum side side, uint64_t len, const struct m
     (void)len;
     (void)where;
     x->lost_any = true;
+    x->lost_replies |= side == SERVER;
     x->adrift |= side == CLIENT;
     if (x->login)
         x->login->cut = true;

@@ -32,6 +32,8 @@ struct upload {
     struct content *content;
     uint32_t id;
     bool bdat;
+    uint64_t knew;      /* what its sender had received of the server when it sent the last of it that was captured */
+    bool undecided;     /* whether it ended at an odd end inside is not known */
     bool counted;       /* in a transaction, or as one that has none */
     bool ended;         /* the end was seen */
     struct mark last;   /* of its last octet */
@@ -111,8 +113,8 @@ struct eod_finding {
     uint32_t commands;    /* how many */
 };
 
-enum eod_verdict smtp_judge_eod(struct session *s, struct input *client, struct input *server,
-                                const struct chunk *chunk, struct eod_finding *ret);
+enum eod_verdict smtp_judge_eod(struct session *s, struct input *client, const struct chunk *chunk, uint64_t knew,
+                                struct eod_finding *ret);
 
 const char *smtp_eod_name(enum eod form);
 

@@ -33,7 +33,9 @@ const char *smtp_eod_name(enum eod form)
     return NULL;
 }
 
-struct embedded {      /* what stands behind a doubtful end, read as commands */
+struct embedded {
+    bool lost_behind; /* octets behind it are lost */
+    /* what stands behind a doubtful end, read as commands */
     uint32_t commands; /* up to and with the DATA that opens a content */
     bool data;
     bool closed;  /* the content, by the RFC's reading, ends at a line "." */
@@ -46,7 +48,7 @@ static bool look_behind(struct input *client, struct embedded *e)
     struct line line;
     struct bytes arg;
     size_t blank = 0;
-    *e = (struct embedded){0};
+    *e = (struct embedded){.lost_behind = input_gap_ahead(client)};
     while (blank < LOOK_LINES && input_behind_doubt(client, blank, &line) && !line.text.len)
         blank++;
     if (blank && !input_behind_doubt(client, blank, &line))
@@ -112,6 +114,8 @@ static enum eod_verdict by_replies(const struct embedded *e, const struct answer
             return EOD_ENDS; /* an answer, and no other end it could belong to */
         return patient ? EOD_WAIT : EOD_TEXT;
     }
+    if (e->lost_behind) /* what else they could answer may be lost */
+        return e->data && a->count > e->commands && a->codes[e->commands] == 354 ? EOD_ENDS : EOD_TEXT;
     if (!e->goes_on || a->first[1].seen <= e->next.first.at)
         return EOD_ENDS; /* more answers than one, and nothing else they could answer */
     if (e->data && a->count > e->commands && a->codes[e->commands] == 354)
@@ -122,31 +126,31 @@ static enum eod_verdict by_replies(const struct embedded *e, const struct answer
                                                                       : EOD_TEXT;
 }
 
-/* Behind lost octets a command stands where the content would go on: did the client have the server's answer? */
-static enum eod_verdict behind_gap(struct session *s, struct input *client, struct input *server)
+/* Behind lost octets a command stands where the content would go on: had the client received more from the server than
+   when it sent the content? Then it was an answer to it. */
+static enum eod_verdict behind_gap(struct session *s, struct input *client, uint64_t knew)
 {
     struct line line;
     if (!input_behind_doubt(client, 0, &line))
         return EOD_WAIT;
     if (!smtp_is_command(line.text) && (!input_behind_doubt(client, 1, &line) || !smtp_is_command(line.text)))
         return EOD_TEXT;
-    if (session_dark(s, SERVER))
-        return EOD_ENDS;
-    return line.first.seen > input_at(server) ? EOD_ENDS : EOD_TEXT;
+    return line.first.seen > knew || session_dark(s, SERVER) ? EOD_ENDS : EOD_TEXT;
 }
 
-enum eod_verdict smtp_judge_eod(struct session *s, struct input *client, struct input *server,
-                                const struct chunk *chunk, struct eod_finding *ret)
+/* `knew`: how much of the server's direction the sender of the content so far had received. */
+enum eod_verdict smtp_judge_eod(struct session *s, struct input *client, const struct chunk *chunk, uint64_t knew,
+                                struct eod_finding *ret)
 {
     struct embedded e;
     struct answers a;
     *ret = (struct eod_finding){.honoured = "unknown"};
     if (chunk->form == EOD_GAP)
-        return behind_gap(s, client, server);
+        return behind_gap(s, client, knew);
     bool more = look_behind(client, &e);
     if (more && !e.commands)
         return EOD_TEXT; /* followed by neither a command nor silence */
-    look_at_replies(server, &a);
+    look_at_replies(session_input(s, SERVER), &a);
     bool patient = session_patient(s, CLIENT);
     enum eod_verdict verdict;
     if (!more && a.count && a.first[0].seen > chunk->last.at && a.codes[0] != 421)

@@ -247,7 +247,7 @@ static void write_content(const struct transaction *t, struct record *m)
     record_word(m, F_message_via, !u ? "none" : u->bdat ? "BDAT" : "DATA");
     if (!u)
         return;
-    content_finish(u->content, m, u->ended);
+    content_finish(u->content, m, u->ended && !u->undecided);
     if (u->eod)
         record_word(m, F_message_eod, u->eod);
     if (u->odd)
@@ -270,7 +270,7 @@ void transaction_write(struct session *s, struct transaction *t, const struct sm
     write_session_facts(m, facts);
     if (t->smuggled)
         record_flag(m, F_message_smuggled);
-    if (t->unsure)
+    if (t->unsure || (t->upload && t->upload->undecided))
         record_flag(m, F_message_unsure);
     struct mark last = t->last;
     if (t->upload && t->upload->last.at > 0 && t->upload->last.when > last.when)

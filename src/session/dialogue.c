@@ -146,8 +146,10 @@ static struct command *after_lost_replies(struct session *s, const struct mark *
     size_t waiting = 0;
     for (size_t n = 0; is_below(c = dialogue_pending(s, n), reply); n++) {
         waiting++;
-        if (c->knew >= gap->to && c->knew <= reply->at && (!best || c->knew > best->knew))
+        if (c->knew >= gap->to && c->knew <= reply->at && (!best || c->knew > best->knew)) {
             best = c;
+            named = NULL; /* those before had their answers */
+        }
         if (!named && only >= 0 && c->kind == only)
             named = c;
     }

@@ -217,6 +217,11 @@ bool input_knows_more(const struct input *in, uint64_t *seen)
     return false;
 }
 
+bool input_gap_ahead(const struct input *in)
+{
+    return in->unread > in->run;
+}
+
 struct bytes input_peek(const struct input *in)
 {
     return bytes_of(in->data, in->run);

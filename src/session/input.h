@@ -86,6 +86,9 @@ unsigned input_odd(struct input *in);
 /* Is anything unread? The mark of its first octet (of a gap, of where it begins). */
 bool input_unread(const struct input *in, struct mark *first);
 
+/* Does a gap stand among what is unread? */
+bool input_gap_ahead(const struct input *in);
+
 /* The unread octets before the first gap, reading nothing: for telling what they are. */
 struct bytes input_peek(const struct input *in);
 

@@ -236,6 +236,14 @@ const struct dissector *dissector_of_port(uint16_t port, unsigned *name, bool *t
     return NULL;
 }
 
+static unsigned name_at_port(const struct dissector *d, uint16_t port)
+{
+    for (const struct port_hint *hint = d->ports; hint->port; hint++)
+        if (hint->port == port)
+            return hint->name;
+    return 0;
+}
+
 static void use(struct session *s, const struct dissector *d, unsigned name)
 {
     assert(d->state_size <= DISSECTOR_STATE_MAX);
@@ -264,7 +272,8 @@ static bool choose_tls(struct session *s, struct bytes client, struct bytes serv
         return false;
     s->implicit_tls = true;
     use(s, d, name);
-    record_word(s->facts, F_session_starttls, "implicit");
+    if (tls || session_from_start(s)) /* joined midway, it may have begun with STARTTLS */
+        record_word(s->facts, F_session_starttls, "implicit");
     session_filter(s, &tls_filter);
     return true;
 }
@@ -285,7 +294,7 @@ static void choose(struct session *s, bool last_chance)
     for (const struct dissector *const *d = dissectors; *d; d++) {
         enum probe verdict = (*d)->probe(client, server);
         if (verdict == PROBE_MATCH && !(unsure && !last_chance)) {
-            use(s, *d, 0);
+            use(s, *d, name_at_port(*d, s->flow->server_port));
             return;
         }
         if (verdict == PROBE_NO)
@@ -435,12 +444,26 @@ static void trust_acks(struct session *s)
     }
 }
 
+/* Where the beginning was not captured, the first octets stand behind a loss like any other. */
+static void join_midway(struct session *s, enum side side, const struct origin *origin)
+{
+    struct mark where = {.at = origin->at};
+    if (s->joined[side])
+        return;
+    s->joined[side] = true;
+    if (session_from_start(s))
+        return;
+    s->in[side].broken = true;
+    dialogue_lost(s, side, &where, 0);
+}
+
 void session_data(struct session *s, enum side side, struct bytes data, const struct octets *where)
 {
     if (s->unrecognised)
         return;
     struct origin origin = origin_of(where);
     trust_acks(s);
+    join_midway(s, side, &origin);
     input_feed(lowest_input(s, side), data, &origin, false);
     session_offer(s);
     for (unsigned i = 0; i < s->layer_count; i++)

@@ -69,6 +69,7 @@ struct session {
     unsigned part;
     char uid[16];
     int64_t part_began;
+    bool joined[2]; /* the first octet of the side was fed */
     bool unrecognised, ending, opaque, implicit_tls, encrypted, gone;
 };
 
