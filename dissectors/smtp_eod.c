@@ -33,9 +33,9 @@ const char *smtp_eod_name(enum eod form)
     return NULL;
 }
 
-struct embedded {
-    bool lost_behind; /* octets behind it are lost */
-    /* what stands behind a doubtful end, read as commands */
+struct embedded {      /* what stands behind a doubtful end, read as commands */
+    uint64_t end;      /* place behind the last octet that is here */
+    bool lost_behind;  /* octets behind it are lost, or of the replies */
     uint32_t commands; /* up to and with the DATA that opens a content */
     bool data;
     bool closed;  /* the content, by the RFC's reading, ends at a line "." */
@@ -48,7 +48,7 @@ static bool look_behind(struct input *client, struct embedded *e)
     struct line line;
     struct bytes arg;
     size_t blank = 0;
-    *e = (struct embedded){.lost_behind = input_gap_ahead(client)};
+    *e = (struct embedded){.lost_behind = input_gap_ahead(client), .end = input_end(client)};
     while (blank < LOOK_LINES && input_behind_doubt(client, blank, &line) && !line.text.len)
         blank++;
     if (blank && !input_behind_doubt(client, blank, &line))
@@ -116,6 +116,8 @@ static enum eod_verdict by_replies(const struct embedded *e, const struct answer
     }
     if (e->lost_behind) /* what else they could answer may be lost */
         return e->data && a->count > e->commands && a->codes[e->commands] == 354 ? EOD_ENDS : EOD_TEXT;
+    if (a->first[1].seen > e->end)
+        return patient ? EOD_WAIT : EOD_TEXT; /* the server had received more than is here */
     if (!e->goes_on || a->first[1].seen <= e->next.first.at)
         return EOD_ENDS; /* more answers than one, and nothing else they could answer */
     if (e->data && a->count > e->commands && a->codes[e->commands] == 354)
@@ -150,6 +152,7 @@ enum eod_verdict smtp_judge_eod(struct session *s, struct input *client, const s
     bool more = look_behind(client, &e);
     if (more && !e.commands)
         return EOD_TEXT; /* followed by neither a command nor silence */
+    e.lost_behind |= dialogue_adrift(s) || input_gap_ahead(session_input(s, SERVER));
     look_at_replies(session_input(s, SERVER), &a);
     bool patient = session_patient(s, CLIENT);
     enum eod_verdict verdict;
@@ -164,7 +167,7 @@ enum eod_verdict smtp_judge_eod(struct session *s, struct input *client, const s
     ret->commands = e.commands;
     if (verdict == EOD_ENDS)
         ret->honoured = "yes";
-    else if (a.count)
+    else if (a.count && !e.lost_behind)
         ret->honoured = "no";
     if (e.commands) {
         struct bytes arg;
