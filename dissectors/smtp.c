@@ -645,6 +645,7 @@ static void answer(struct session *s, struct command *c, const struct smtp_reply
         if (reply->code == 334 && x->login) {
             sasl_server(&x->login->sasl, reply->lines);
             x->mode = MODE_ANSWER;
+            c->begins = UINT64_MAX; /* what comes next answers the client's next line */
             return;
         }
         if (x->mode == MODE_AUTH || x->mode == MODE_ANSWER)
@@ -663,6 +664,7 @@ static void answer(struct session *s, struct command *c, const struct smtp_reply
     case VERB_XEXCH50:
         if (reply->code == 354 && !c->phase) {
             c->phase = 1;
+            c->begins = x->chunk_left ? UINT64_MAX : c->begins;
             x->mode = MODE_CHUNK;
             return;
         }
@@ -687,12 +689,11 @@ static void greeting(struct session *s, const struct smtp_reply *reply)
     }
 }
 
-/* The command whose content is being sent, when the server speaks before the end of it. */
-static struct command *interrupted(struct session *s)
+/* The command whose content or answer the server does not wait for the end of. */
+static struct command *interrupted(struct session *s, const struct smtp_reply *reply)
 {
-    struct smtp *x = session_state(s);
     struct command *c = dialogue_pending(s, 0);
-    return c && c->kind == VERB_DATA && c->phase && x->mode == MODE_CONTENT ? c : NULL;
+    return c && c->begins == UINT64_MAX && c->first.at < reply->first.seen ? c : NULL;
 }
 
 static bool is_greeting(struct session *s, const struct smtp_reply *reply)
@@ -740,7 +741,7 @@ static void take_reply(struct session *s, const struct smtp_reply *reply)
     x->greeted = true;
     struct command *older, *c = dialogue_answers(s, &reply->first, only_verb(reply->code));
     if (!c)
-        c = interrupted(s);
+        c = interrupted(s, reply);
     if (!c) {
         session_note(s, dialogue_adrift(s) || session_dark(s, CLIENT) ? NOTE_reply_adrift : NOTE_unsolicited_reply);
         return;
@@ -885,6 +886,18 @@ static void begin_login(struct session *s, struct command *c, const struct line 
     x->mode = MODE_AUTH;
 }
 
+static void answer_login(struct session *s, const struct line *line)
+{
+    struct smtp *x = session_state(s);
+    struct command *c;
+    if (x->login)
+        login_answer(x->login, line);
+    for (size_t n = 0; (c = dialogue_pending(s, n)) != NULL; n++)
+        if (c->begins == UINT64_MAX && (c->kind == VERB_AUTH || c->kind == VERB_X_EXPS))
+            c->begins = line->first.at;
+    x->mode = MODE_AUTH;
+}
+
 static void begin_chunk(struct session *s, struct command *c, struct bytes arg)
 {
     struct smtp *x = session_state(s);
@@ -897,6 +910,8 @@ static void begin_chunk(struct session *s, struct command *c, struct bytes arg)
     if (!x->upload)
         upload_new(s, true)->last = c->last;
     c->ref = x->upload->id;
+    if (size)
+        c->begins = UINT64_MAX; /* its reply comes behind the chunk */
     x->chunk_left = size;
     x->chunk_last = bytes_equal_nocase(bytes_trim(arg), BYTES("LAST"));
     c->phase = x->chunk_last;
@@ -1077,6 +1092,7 @@ static bool read_chunk(struct session *s, struct input *in)
 {
     struct smtp *x = session_state(s);
     struct chunk chunk = {.last = {0}};
+    struct command *c;
     if (x->chunk_left) {
         if (!input_take(in, x->chunk_left, &chunk))
             return false;
@@ -1086,6 +1102,9 @@ static bool read_chunk(struct session *s, struct input *in)
     }
     if (x->chunk_left)
         return true;
+    for (size_t n = 0; (c = dialogue_pending(s, n)) != NULL; n++)
+        if (c->begins == UINT64_MAX && (c->kind == VERB_BDAT || c->kind == VERB_XEXCH50))
+            c->begins = chunk.last.at;
     if (x->chunk_last && x->upload) {
         struct mark last = x->upload->last;
         upload_ended(x, &last);
@@ -1162,9 +1181,7 @@ static void read_client(struct session *s, struct input *in)
             break;
         case MODE_ANSWER:
             if ((moved = input_line(in, &line))) {
-                if (x->login)
-                    login_answer(x->login, &line);
-                x->mode = MODE_AUTH;
+                answer_login(s, &line);
             }
             break;
         case MODE_DATA:

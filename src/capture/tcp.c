@@ -11,6 +11,7 @@
 #define LOSS_TIME_NO_ACK (3 * CLOCK_S)
 #define LOSS_HELD_NO_ACK (256 * 1024)
 #define ACK_WINDOW       (UINT64_C(16) << 20)
+#define STALE_PACKETS    4
 #define HELD_COST        64 /* what a held segment costs beside its octets */
 
 struct held_segment {
@@ -65,10 +66,6 @@ static void drain(struct tcp *t, int side, struct tcp_budget *budget, const stru
         }
         free_first_held(h, budget);
     }
-    if (h->held || h->top > h->next)
-        return;
-    h->hole_packets = 0;
-    h->hole_since = 0;
 }
 
 static void lose(struct tcp *t, int side, uint64_t end, const struct octets *where, struct tcp_budget *budget,
@@ -82,8 +79,6 @@ static void lose(struct tcp *t, int side, uint64_t end, const struct octets *whe
     h->lost_to = end;
     h->missed += len;
     h->next = end;
-    h->hole_packets = 0;
-    h->hole_since = 0;
     h->full = false;
     reader->gap(arg, side, len, &gap);
     drain(t, side, budget, reader, arg);
@@ -104,8 +99,11 @@ static uint64_t hole_end(const struct tcp_half *h)
 static bool hole_is_lost(struct tcp *t, int side, uint64_t end, int64_t now)
 {
     struct tcp_half *h = &t->half[side];
-    if (!h->hole_since)
+    if (h->hole_at != h->next) {
+        h->hole_at = h->next;
+        h->hole_packets = 0;
         h->hole_since = now;
+    }
     if (h->acked >= end) {
         if (!h->hole_packets) {
             h->hole_packets = t->packets;
@@ -134,7 +132,6 @@ static void begin_midstream(struct tcp *t, int side, int64_t now, struct tcp_bud
     if (!finish && t->packets < h->hole_packets + LOSS_PACKETS && now - h->hole_when < LOSS_TIME)
         return;
     h->start = h->next = h->held->where.at;
-    h->hole_packets = 0;
     drain(t, side, budget, reader, arg);
 }
 
@@ -211,28 +208,44 @@ static uint64_t acknowledged(struct tcp *t, int side, const struct packet *p)
     return ack;
 }
 
+/* What was captured of a direction STALE_PACKETS or more packets of the flow ago: displaced by less, an acknowledgment
+   that ignores it may be older than it looks. */
+static uint64_t aged_high(const struct tcp *t, struct tcp_half *h)
+{
+    if (h->young && t->packets >= h->young_packets + STALE_PACKETS) {
+        h->aged = h->young;
+        h->young = 0;
+    }
+    if (!h->young && h->high > h->aged) {
+        h->young = h->high;
+        h->young_packets = t->packets;
+    }
+    return h->aged;
+}
+
 /* Exported and synthetic captures carry acknowledgments that mean nothing: none at all, ones that cannot be, or always
-   the same while the conversation turns. Then what had been captured stands in for what had been received. */
+   the same while the conversation turns. Then what had been captured stands in for what had been received. One that
+   moves is trusted for good; two turns of the other side that were ignored decide against them. */
 static void judge_acks(struct tcp *t, int side, const struct packet *p, uint64_t ack)
 {
     struct tcp_half *h = &t->half[side], *other = &t->half[!side];
-    bool data = p->payload_wire > 0;
-    if (!h->acks_trusted && !h->acks_unusable && !(p->tcp_flags & (TCP_SYN | TCP_RST))) {
-        if (!ack)
-            h->acks_unusable = data;
-        else if (!h->first_ack)
-            h->first_ack = ack;
-        if (ack && other->start && ack > other->start && ack <= other->high + ACK_WINDOW)
-            h->acks_trusted = true;
-        else if (ack && (h->first_ack != ack || (other->octets && ack == other->high)))
-            h->acks_trusted = true;
-    }
-    if (!data || t->last_data_side == side + 1)
+    if (h->acks_trusted || h->acks_unusable)
         return;
-    t->last_data_side = (uint8_t)(side + 1);
-    /* A turn of the other side with data that was not there before: has this side's next turn seen anything? */
-    if (other->octets && !h->acks_trusted && ++h->turns >= 2)
-        h->acks_unusable = true;
+    uint64_t aged = aged_high(t, other);
+    if (p->tcp_flags & (TCP_SYN | TCP_RST))
+        return;
+    if (ack && !h->first_ack)
+        h->first_ack = ack;
+    if (ack && ((other->start && ack > other->start && ack <= other->high + ACK_WINDOW) || h->first_ack != ack ||
+                (other->octets && ack == other->high))) {
+        h->acks_trusted = true;
+        return;
+    }
+    bool ignored = ack ? aged > max64(ack, h->stale) : p->payload_wire && other->high > h->stale;
+    if (!ignored)
+        return;
+    h->stale = other->high;
+    h->acks_unusable = ++h->stale_count >= 2;
 }
 
 /* One captured twice (before and after a switch): the same IP id, sequence and checksum. */
@@ -366,7 +379,7 @@ void tcp_finish(struct tcp *t, struct tcp_budget *budget, const struct tcp_reade
     for (int side = 0; side < 2; side++) {
         struct tcp_half *h = &t->half[side];
         begin_midstream(t, side, h->last_when, budget, reader, arg, true);
-        if (!h->acks_trusted && h->turns)
+        if (!h->acks_trusted && h->stale_count)
             h->acks_unusable = true; /* they never moved, to the end */
         uint64_t end;
         struct octets where = {.acked = t->half[!side].acked,

@@ -24,7 +24,10 @@ struct tcp_half {                  /* one direction; "its" segments are those se
     uint64_t fin;                  /* place of its FIN; 0: none */
     uint64_t lost_from, lost_to;   /* the last range declared lost */
     uint64_t first_ack;            /* first acknowledgment it carried, a place in the other direction */
-    uint64_t hole_packets;         /* the flow's packet count when both sides had spoken of the hole; 0: not yet */
+    uint64_t aged, young;          /* end of what was captured of it some packets ago; and since, when it was */
+    uint64_t young_packets, stale; /* that many packets; end of what its acknowledgments had ignored when last judged */
+    uint64_t hole_at;              /* what stands below is about the hole there; 0: before the start is known */
+    uint64_t hole_packets;         /* the flow's packet count when both sides had spoken of it; 0: not yet */
     int64_t hole_when, hole_since; /* that time; and when a segment beyond the hole was first captured */
     int64_t first_when, last_when; /* capture time of its first and last packet */
     uint64_t last_frame;
@@ -32,7 +35,7 @@ struct tcp_half {                  /* one direction; "its" segments are those se
     size_t held_octets;        /* payload + 64 for each */
     uint64_t packets, octets, missed, late, retrans, duplicates, conflicts;
     uint32_t recent[TCP_RECENT];      /* to know a packet captured twice */
-    uint8_t recent_next, turns;       /* turns: see acks_usable() */
+    uint8_t recent_next, stale_count; /* stale_count: see judge_acks() */
     bool syn;                         /* its SYN was captured */
     bool full;                        /* a segment was refused for lack of room: the hole before it is lost */
     bool acks_trusted, acks_unusable; /* the acknowledgments it carries */
@@ -43,7 +46,6 @@ struct tcp {
     uint64_t packets;
     int64_t end_when; /* when it was reset, or the second FIN was reached; 0: open */
     uint64_t end_acked[2];
-    uint8_t last_data_side;
     bool reset;
 };
 
