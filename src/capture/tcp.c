@@ -315,24 +315,42 @@ static void payload(struct tcp *t, int side, const struct packet *p, struct octe
         drain(t, side, budget, reader, arg);
 }
 
+static void note_reset(struct tcp *t, int side, const struct packet *p, uint64_t seq)
+{
+    const struct tcp_half *h = &t->half[side];
+    uint64_t from = h->next ? h->next : h->near;
+    if (t->reset || (from && (seq + ACK_WINDOW < from || seq > from + ACK_WINDOW)))
+        return;
+    t->reset = true;
+    t->end_when = p->when;
+    t->reset_side = (uint8_t)side;
+    t->reset_at = seq;
+    t->reset_high = h->high;
+    t->reset_packets = t->packets;
+}
+
+/* Whoever acknowledges what its sender sent after the RST had ignored it. Where the RST stands beyond all that was sent
+   before, its place does not tell what came after: then time does. */
+static bool reset_was_ignored(const struct tcp *t, const struct packet *p)
+{
+    uint64_t acked = t->half[t->reset_side].acked;
+    if (acked > t->reset_at)
+        return true;
+    return acked > t->reset_high && t->packets > t->reset_packets + LOSS_PACKETS && p->when - t->end_when > LOSS_TIME;
+}
+
 /* Reset, or both FINs: when the conversation ended, unless the other side goes on as if nothing had happened. */
 static void ending(struct tcp *t, int side, const struct packet *p, uint64_t seq)
 {
     struct tcp_half *h = &t->half[side];
     if (p->tcp_flags & TCP_RST) {
-        uint64_t from = h->next ? h->next : h->near;
-        if (!t->reset && (!from || (seq + ACK_WINDOW >= from && seq <= from + ACK_WINDOW))) {
-            t->reset = true;
-            t->end_when = p->when;
-            t->end_acked[0] = t->half[0].acked;
-            t->end_acked[1] = t->half[1].acked;
-        }
+        note_reset(t, side, p, seq);
         return;
     }
     if (p->tcp_flags & TCP_FIN && !h->fin)
         h->fin = seq + p->payload_wire;
-    if (t->reset && t->half[!side].acked > t->end_acked[!side] && p->payload_wire) {
-        t->reset = false; /* it was ignored */
+    if (t->reset && reset_was_ignored(t, p)) {
+        t->reset = false;
         t->end_when = 0;
     }
     const struct tcp_half *a = &t->half[0], *b = &t->half[1];

@@ -44,8 +44,10 @@ struct tcp_half {                  /* one direction; "its" segments are those se
 struct tcp {
     struct tcp_half half[2]; /* 0: from the client */
     uint64_t packets;
-    int64_t end_when; /* when it was reset, or the second FIN was reached; 0: open */
-    uint64_t end_acked[2];
+    int64_t end_when;              /* when it was reset, or the second FIN was reached; 0: open */
+    uint64_t reset_at, reset_high; /* places in the direction of the RST: its own, and `high` when it came */
+    uint64_t reset_packets;        /* the packet count then */
+    uint8_t reset_side;
     bool reset;
 };
 
