@@ -73,14 +73,17 @@ static bool look_behind(struct input *client, struct embedded *e)
     return e->first.last.at != 0;
 }
 
-struct answers { /* whole replies of the server that are still unread */
+struct answers { /* whole replies of the server that are still unread, and whose sender had received what is here */
     size_t count;
     uint32_t codes[LOOK_LINES];
     struct mark first[LOOK_LINES], last[LOOK_LINES];
 };
 
-static void look_at_replies(struct input *server, struct answers *a)
+/* A reply whose sender had received more than is here of the client may answer what is still to come; a 421 behind
+   others may answer nothing (RFC 5321 3.8). */
+static void look_at_replies(struct session *s, struct input *client, struct input *server, struct answers *a)
 {
+    uint64_t here = session_closed(s, CLIENT) ? UINT64_MAX : input_end(client);
     struct line line;
     bool begun = false, last;
     struct bytes text;
@@ -89,6 +92,8 @@ static void look_at_replies(struct input *server, struct answers *a)
     for (size_t n = 0; a->count < LOOK_LINES && n < 4 * LOOK_LINES && input_ahead(server, n, &line); n++) {
         if (!smtp_reply_line(line.text, &code, &last, &text))
             continue;
+        if (line.first.seen > here || (code == 421 && a->count))
+            break;
         if (!begun)
             a->first[a->count] = line.first;
         begun = !last;
@@ -153,7 +158,7 @@ enum eod_verdict smtp_judge_eod(struct session *s, struct input *client, const s
     if (more && !e.commands)
         return EOD_TEXT; /* followed by neither a command nor silence */
     e.lost_behind |= dialogue_adrift(s) || input_gap_ahead(session_input(s, SERVER));
-    look_at_replies(session_input(s, SERVER), &a);
+    look_at_replies(s, client, session_input(s, SERVER), &a);
     bool patient = session_patient(s, CLIENT);
     enum eod_verdict verdict;
     if (!more && a.count && a.first[0].seen > chunk->last.at && a.codes[0] != 421)
