@@ -7,6 +7,8 @@
 
 enum { TYPE_CHANGE_CIPHER = 20, TYPE_APPLICATION = 23 };
 
+#define LINE_MOST 4096 /* of clear text */
+
 enum look { LOOK_NOTHING, LOOK_TLS, LOOK_TEXT };
 
 struct direction {
@@ -84,30 +86,56 @@ static void walk(struct direction *d, struct bytes octets)
     }
 }
 
+static void take_mark(struct tls *t, const struct chunk *chunk)
+{
+    if (!t->marked || chunk->first.when < t->first.when)
+        t->first = chunk->first;
+    if (!t->marked || chunk->last.when > t->last.when)
+        t->last = chunk->last;
+    t->marked = true;
+}
+
+/* Clear text goes by whole lines, and a record is one by three octets: however the segments were cut, the same is told.
+   False: more must come. */
+static bool take_clear(struct session *s, struct tls *t, enum side side, struct input *below)
+{
+    struct direction *d = &t->side[side];
+    struct chunk chunk;
+    struct bytes octets = input_peek(below);
+    size_t clear = clear_text(octets);
+    bool record = octets.len - clear >= 3, whole = octets.len != input_end(below) - input_at(below);
+    whole |= session_closed(s, side) || octets.len > LINE_MOST;
+    if (!octets.len) {
+        d->begun = input_take(below, UINT64_MAX, &chunk); /* a gap: the rest cannot be told from records */
+        if (d->begun)
+            take_mark(t, &chunk);
+        d->lost = d->begun;
+        return d->begun;
+    }
+    if (!record && !whole && bytes_index(octets, '\n') >= clear)
+        return false;
+    if (clear && side == CLIENT && !d->clear)
+        keep_verb(s, bytes_part(octets, 0, bytes_index(bytes_part(octets, 0, clear), '\r')));
+    if (clear && input_take(below, clear, &chunk))
+        take_mark(t, &chunk);
+    d->clear += clear;
+    d->begun = clear < octets.len && (record || whole);
+    return d->begun || clear;
+}
+
 static void consume(struct session *s, struct tls *t, enum side side, struct input *below)
 {
     struct direction *d = &t->side[side];
     struct chunk chunk;
+    while (!d->begun)
+        if (!take_clear(s, t, side, below))
+            return;
     while (input_take(below, UINT64_MAX, &chunk)) {
-        if (!t->marked || chunk.first.when < t->first.when)
-            t->first = chunk.first;
-        if (!t->marked || chunk.last.when > t->last.when)
-            t->last = chunk.last;
-        t->marked = true;
-        if (!chunk.bytes.data) {
-            d->lost = d->begun = true;
-            continue;
-        }
-        struct bytes octets = chunk.bytes;
-        if (!d->begun) {
-            size_t clear = clear_text(octets);
-            if (clear && side == CLIENT && !d->clear)
-                keep_verb(s, bytes_part(octets, 0, bytes_index(bytes_part(octets, 0, clear), '\r')));
-            d->clear += clear;
-            d->begun = clear < octets.len;
-            octets = bytes_part(octets, clear, octets.len);
-        }
-        walk(d, octets);
+        take_mark(t, &chunk);
+        if (chunk.bytes.data)
+            walk(d, chunk.bytes);
+        else
+            d->lost = true;
     }
 }
 
