@@ -23,9 +23,15 @@ void client_line_early(struct session *s, const struct line *line, uint64_t *ear
     uint64_t start = session_start(s, SERVER);
     if (!start || session_dark(s, SERVER) || line->first.seen > start)
         return;
-    if (!*early)
-        session_note(s, NOTE_early_talker);
     *early += line->last.at - line->first.at + 1;
+}
+
+void client_line_write_early(struct session *s, uint64_t early)
+{
+    if (!early || !session_acks_usable(s, CLIENT))
+        return;
+    session_note(s, NOTE_early_talker);
+    record_number(session_facts(s), F_session_early_octets, early);
 }
 
 static bool may_be_told(struct bytes word, bool secret_zone)

@@ -12,6 +12,9 @@ bool client_line_cut(struct session *s, const struct line *line, bool is_command
 /* Adds its octets to *early where the client had received nothing from the server when it sent them. */
 void client_line_early(struct session *s, const struct line *line, uint64_t *early);
 
+/* At the end: tells them, unless the client's acknowledgments turned out to say nothing. */
+void client_line_write_early(struct session *s, uint64_t early);
+
 /* Puts an unknown command into the dialogue: by its verb alone, and as `?` where that may be a secret, as between a
    login command and the next known one (`secret_zone`). */
 struct command *client_line_unknown(struct session *s, const struct line *line, uint16_t kind, bool secret_zone);

@@ -99,6 +99,11 @@ bool session_dark(const struct session *s, enum side side)
     return s->opaque || tcp_dark(&s->flow->tcp, (int)side);
 }
 
+bool session_acks_usable(const struct session *s, enum side side)
+{
+    return !s->flow->tcp.half[side].acks_unusable;
+}
+
 bool session_encrypted(const struct session *s)
 {
     return s->encrypted;
@@ -131,7 +136,7 @@ bool session_patient(struct session *s, enum side side)
     if (first.seen > there && !other_done && (there || s->flow->tcp.half[side_other(side)].start != first.seen))
         return true;
     if (side == SERVER)
-        return tcp_acks_unknown(&s->flow->tcp, SERVER) && !other_done;
+        return tcp_acks_unknown(&s->flow->tcp, SERVER);
     if (other_done)
         return false;
     return !(input_knows_more(in, &knows) && there >= knows);

@@ -68,6 +68,9 @@ bool session_dark(const struct session *s, enum side side);
 /* Has this side said all it will (FIN reached, RST, or the flow ended)? */
 bool session_closed(const struct session *s, enum side side);
 
+/* Do the acknowledgments it sends tell what it had received? Until they were seen to mean nothing, yes. */
+bool session_acks_usable(const struct session *s, enum side side);
+
 bool session_encrypted(const struct session *s); /* what is read now travels inside TLS */
 
 uint16_t session_port(const struct session *s, enum side side);
