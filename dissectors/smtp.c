@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "client_line.h"
+#include "dissectors.h"
 #include "session/filter.h"
 
 #include <stdlib.h>
@@ -907,9 +908,12 @@ static void begin_chunk(struct session *s, struct command *c, struct bytes arg)
         record_word(c->fields, F_command_noted, "bdat_bad_size");
         return;
     }
-    if (!x->upload)
-        upload_new(s, true)->last = c->last;
-    c->ref = x->upload->id;
+    struct upload *upload = x->upload;
+    if (!upload) {
+        upload = upload_new(s, true);
+        upload->last = c->last;
+    }
+    c->ref = upload->id;
     if (size)
         c->begins = UINT64_MAX; /* its reply comes behind the chunk */
     x->chunk_left = size;
