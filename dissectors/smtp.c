@@ -697,6 +697,15 @@ static struct command *interrupted(struct session *s, const struct smtp_reply *r
     return c && c->begins == UINT64_MAX && c->first.at < reply->first.seen ? c : NULL;
 }
 
+/* A reply where the content goes on behind lost octets: its end was among them, unless the server gave up. */
+static void end_lost_content(struct session *s, const struct smtp_reply *reply)
+{
+    struct smtp *x = session_state(s);
+    struct input *client = session_input(s, CLIENT);
+    if (x->mode == MODE_CONTENT && input_is_behind_gap(client) && reply->code != 421)
+        input_settle(client, true);
+}
+
 static bool is_greeting(struct session *s, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
@@ -741,8 +750,8 @@ static void take_reply(struct session *s, const struct smtp_reply *reply)
     }
     x->greeted = true;
     struct command *older, *c = dialogue_answers(s, &reply->first, only_verb(reply->code));
-    if (!c)
-        c = interrupted(s, reply);
+    if (!c && (c = interrupted(s, reply)) != NULL)
+        end_lost_content(s, reply);
     if (!c) {
         session_note(s, dialogue_adrift(s) || session_dark(s, CLIENT) ? NOTE_reply_adrift : NOTE_unsolicited_reply);
         return;
@@ -1136,7 +1145,10 @@ static bool decide(struct session *s, struct input *in)
     struct mark mark;
     if (!input_unread(in, &mark) || session_patient(s, CLIENT))
         return false;
-    bool is_command = input_ahead(in, 0, &line) && smtp_is_command(line.text);
+    struct bytes here = input_peek(in);
+    bool whole = input_ahead(in, 0, &line), is_command = whole && smtp_is_command(line.text);
+    if (!whole && here.len && !session_closed(s, CLIENT) && !(x->mode == MODE_TLS && here.len >= 3))
+        return false;                                      /* the rest of the line is to come */
     is_command &= x->mode != MODE_TLS || !tls_follows(in); /* else clear text put in before it */
     if (x->mode == MODE_AUTH) {
         x->mode = is_command ? MODE_COMMANDS : MODE_ANSWER;

@@ -95,22 +95,31 @@ static uint64_t hole_end(const struct tcp_half *h)
     return end > h->next ? end : 0;
 }
 
+/* One more packet passes a hole that ends there. One of the same direction from before the hole is itself late, and
+   says nothing. True: enough of them, or time, have passed. */
+static bool hole_passed(struct tcp_half *h, bool same_side, uint64_t seq, uint64_t end, int64_t now)
+{
+    if (!h->hole_spoken) {
+        h->hole_spoken = true;
+        h->hole_passed = 0;
+        h->hole_when = now;
+    } else if (h->hole_passed < LOSS_PACKETS && (!same_side || seq >= end)) {
+        h->hole_passed++;
+    }
+    return h->hole_passed >= LOSS_PACKETS || now - h->hole_when >= LOSS_TIME;
+}
+
 /* Is the hole to be declared lost? Both sides must have said so, and three packets or 200 ms must have passed. */
-static bool hole_is_lost(struct tcp *t, int side, uint64_t end, int64_t now)
+static bool hole_is_lost(struct tcp *t, int side, uint64_t end, int from, uint64_t seq, int64_t now)
 {
     struct tcp_half *h = &t->half[side];
     if (h->hole_at != h->next) {
         h->hole_at = h->next;
-        h->hole_packets = 0;
+        h->hole_spoken = false;
         h->hole_since = now;
     }
-    if (h->acked >= end) {
-        if (!h->hole_packets) {
-            h->hole_packets = t->packets;
-            h->hole_when = now;
-        }
-        return t->packets >= h->hole_packets + LOSS_PACKETS || now - h->hole_when >= LOSS_TIME;
-    }
+    if (h->acked >= end)
+        return hole_passed(h, side == from, seq, end, now);
     if (h->full)
         return true;
     if (h->held_octets > LOSS_HELD_NO_ACK && t->half[!side].last_when < h->hole_since)
@@ -118,29 +127,24 @@ static bool hole_is_lost(struct tcp *t, int side, uint64_t end, int64_t now)
     return now - h->hole_since >= LOSS_TIME_NO_ACK && t->half[!side].last_when < h->hole_since;
 }
 
-/* Joined midway: what is held waits until it is clear which segment is the first. */
-static void begin_midstream(struct tcp *t, int side, int64_t now, struct tcp_budget *budget,
-                            const struct tcp_reader *reader, void *arg, bool finish)
+/* What is held is the beginning. */
+static void begin_here(struct tcp *t, int side, struct tcp_budget *budget, const struct tcp_reader *reader, void *arg)
 {
     struct tcp_half *h = &t->half[side];
-    if (h->start || !h->held)
-        return;
-    if (!h->hole_packets) {
-        h->hole_packets = t->packets;
-        h->hole_when = now;
-    }
-    if (!finish && t->packets < h->hole_packets + LOSS_PACKETS && now - h->hole_when < LOSS_TIME)
-        return;
     h->start = h->next = h->held->where.at;
     drain(t, side, budget, reader, arg);
 }
 
-static void look_for_loss(struct tcp *t, int side, const struct packet *p, struct tcp_budget *budget,
-                          const struct tcp_reader *reader, void *arg)
+/* Packet p, sent by `from`, has been taken in: what does it say about holes of that side? Joined midway, what is held
+   waits like behind a hole until it is clear which segment is the first. */
+static void look_for_loss(struct tcp *t, int side, int from, uint64_t seq, const struct packet *p,
+                          struct tcp_budget *budget, const struct tcp_reader *reader, void *arg)
 {
+    struct tcp_half *h = &t->half[side];
     uint64_t end;
-    begin_midstream(t, side, p->when, budget, reader, arg, false);
-    while ((end = hole_end(&t->half[side])) != 0 && hole_is_lost(t, side, end, p->when)) {
+    if (!h->start && h->held && hole_passed(h, side == from, seq, h->held->where.at, p->when))
+        begin_here(t, side, budget, reader, arg);
+    while ((end = hole_end(h)) != 0 && hole_is_lost(t, side, end, from, seq, p->when)) {
         struct octets where = {.when = p->when, .frame = p->frame, .captured = t->half[!side].high};
         where.acked = t->half[!side].acked;
         lose(t, side, end, &where, budget, reader, arg);
@@ -226,14 +230,14 @@ static uint64_t aged_high(const struct tcp *t, struct tcp_half *h)
 /* Exported and synthetic captures carry acknowledgments that mean nothing: none at all, ones that cannot be, or always
    the same while the conversation turns. Then what had been captured stands in for what had been received. One that
    moves is trusted for good; two turns of the other side that were ignored decide against them. */
-static void judge_acks(struct tcp *t, int side, const struct packet *p, uint64_t ack)
+static void judge_acks(struct tcp *t, int side, const struct packet *p, uint64_t seq, uint64_t ack)
 {
     struct tcp_half *h = &t->half[side], *other = &t->half[!side];
     if (h->acks_trusted || h->acks_unusable)
         return;
     uint64_t aged = aged_high(t, other);
-    if (p->tcp_flags & (TCP_SYN | TCP_RST))
-        return;
+    if (p->tcp_flags & (TCP_SYN | TCP_RST) || (p->payload_wire && seq + p->payload_wire <= h->sent))
+        return; /* a segment sent again may carry what it first did */
     if (ack && !h->first_ack)
         h->first_ack = ack;
     if (ack && ((other->start && ack > other->start && ack <= other->high + ACK_WINDOW) || h->first_ack != ack ||
@@ -376,7 +380,7 @@ void tcp_segment(struct tcp *t, int side, const struct packet *p, struct tcp_bud
     if (!(p->tcp_flags & TCP_RST) || p->payload_wire)
         handshake(t, side, p, seq);
     uint64_t ack = acknowledged(t, side, p);
-    judge_acks(t, side, p, ack);
+    judge_acks(t, side, p, seq, ack);
     if (!(p->tcp_flags & TCP_RST)) {
         h->near = max64(h->near, seq + p->payload_wire);
         if (p->payload_wire)
@@ -388,15 +392,16 @@ void tcp_segment(struct tcp *t, int side, const struct packet *p, struct tcp_bud
         }
     }
     ending(t, side, p, seq);
-    look_for_loss(t, 0, p, budget, reader, arg);
-    look_for_loss(t, 1, p, budget, reader, arg);
+    look_for_loss(t, 0, side, seq, p, budget, reader, arg);
+    look_for_loss(t, 1, side, seq, p, budget, reader, arg);
 }
 
 void tcp_finish(struct tcp *t, struct tcp_budget *budget, const struct tcp_reader *reader, void *arg)
 {
     for (int side = 0; side < 2; side++) {
         struct tcp_half *h = &t->half[side];
-        begin_midstream(t, side, h->last_when, budget, reader, arg, true);
+        if (!h->start && h->held)
+            begin_here(t, side, budget, reader, arg);
         if (!h->acks_trusted && h->stale_count)
             h->acks_unusable = true; /* they never moved, to the end */
         uint64_t end;

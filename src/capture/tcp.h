@@ -27,8 +27,9 @@ struct tcp_half {                  /* one direction; "its" segments are those se
     uint64_t aged, young;          /* end of what was captured of it some packets ago; and since, when it was */
     uint64_t young_packets, stale; /* that many packets; end of what its acknowledgments had ignored when last judged */
     uint64_t hole_at;              /* what stands below is about the hole there; 0: before the start is known */
-    uint64_t hole_packets;         /* the flow's packet count when both sides had spoken of it; 0: not yet */
-    int64_t hole_when, hole_since; /* that time; and when a segment beyond the hole was first captured */
+    int64_t hole_since, hole_when; /* when a segment beyond it was first captured; when both sides had spoken of it */
+    uint8_t hole_passed;           /* packets since that came later on the wire as well, as far as can be told */
+    bool hole_spoken;
     int64_t first_when, last_when; /* capture time of its first and last packet */
     uint64_t last_frame;
     struct held_segment *held; /* in order, without overlap, beyond next */

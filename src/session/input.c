@@ -544,6 +544,11 @@ void input_settle(struct input *in, bool ends)
     in->decision = ends ? DECIDED_END : DECIDED_TEXT;
 }
 
+bool input_is_behind_gap(const struct input *in)
+{
+    return in->after_gap;
+}
+
 bool input_behind_doubt(struct input *in, size_t n, struct line *line)
 {
     enum eod form;

@@ -76,6 +76,9 @@ bool input_ahead(struct input *in, size_t n, struct line *line);
 /* After CHUNK_DOUBT: the doubtful end is the end (the next chunk is LAST), or it is text. */
 void input_settle(struct input *in, bool ends);
 
+/* In a dotted body: were lost octets the last thing read of it? They may have held its end. */
+bool input_is_behind_gap(const struct input *in);
+
 /* Like input_ahead(in, 0, ...), but in a dotted body at CHUNK_DOUBT: lines behind the doubtful end, n from 0. */
 bool input_behind_doubt(struct input *in, size_t n, struct line *line);
 

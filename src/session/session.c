@@ -404,9 +404,20 @@ static void shed(struct session *s, enum side side)
         ;
 }
 
+static void trust_acks(struct session *s)
+{
+    for (int side = 0; side < 2; side++) {
+        bool unusable = s->flow->tcp.half[side].acks_unusable;
+        s->in[side].acks_unusable = unusable;
+        for (unsigned i = 0; i < s->layer_count; i++)
+            s->layers[i].below[side].acks_unusable = unusable;
+    }
+}
+
 void session_offer(struct session *s)
 {
     bool moved;
+    trust_acks(s);
     if (!s->dissector && !s->unrecognised)
         choose(s, s->ending || (session_closed(s, CLIENT) && session_closed(s, SERVER)));
     if (!s->dissector)
@@ -439,16 +450,6 @@ static struct input *lowest_input(struct session *s, enum side side)
     return s->layer_count ? &s->layers[0].below[side] : &s->in[side];
 }
 
-static void trust_acks(struct session *s)
-{
-    for (int side = 0; side < 2; side++) {
-        bool unusable = s->flow->tcp.half[side].acks_unusable;
-        s->in[side].acks_unusable = unusable;
-        for (unsigned i = 0; i < s->layer_count; i++)
-            s->layers[i].below[side].acks_unusable = unusable;
-    }
-}
-
 /* Where the beginning was not captured, the first octets stand behind a loss like any other. */
 static void join_midway(struct session *s, enum side side, const struct origin *origin)
 {
@@ -467,7 +468,6 @@ void session_data(struct session *s, enum side side, struct bytes data, const st
     if (s->unrecognised)
         return;
     struct origin origin = origin_of(where);
-    trust_acks(s);
     join_midway(s, side, &origin);
     input_feed(lowest_input(s, side), data, &origin, false);
     session_offer(s);
@@ -484,15 +484,12 @@ void session_gap(struct session *s, enum side side, uint64_t len, const struct o
     if (s->unrecognised)
         return;
     struct origin origin = origin_of(where);
-    trust_acks(s);
     input_feed_gap(lowest_input(s, side), len, &origin);
-    session_offer(s);
 }
 
 void session_end(struct session *s, enum close how)
 {
     s->ending = true;
-    trust_acks(s);
     session_offer(s);
     if (s->dissector) {
         s->offered = s->in;

@@ -75,6 +75,8 @@ struct session {
 
 struct session *session_new(const struct session_settings *settings, struct flow *flow);
 void session_data(struct session *s, enum side side, struct bytes data, const struct octets *where);
+
+/* Offers nothing yet: a gap is judged by what stands behind it, which comes next. */
 void session_gap(struct session *s, enum side side, uint64_t len, const struct octets *where);
 
 /* Offers what is unread, both sides in turn, until nothing moves. */
