@@ -733,6 +733,20 @@ static int only_verb(uint32_t code)
     }
 }
 
+/* LMTP, with replies lost: how many the content still gets is not known. Is this one the next command's? It is where
+   its code is that command's alone, or the client had the earlier ones when it sent that command. */
+static bool is_behind_content(struct session *s, const struct command *c, const struct smtp_reply *reply)
+{
+    struct smtp *x = session_state(s);
+    const struct command *next = dialogue_pending(s, 1);
+    bool content = (c->kind == VERB_DATA && c->phase) || (c->kind == VERB_BDAT && c->phase);
+    if (!x->lmtp || !content || !x->open || !x->open->replies_lost || !next || next->begins >= reply->first.seen)
+        return false;
+    if (only_verb(reply->code) >= 0)
+        return next->kind == only_verb(reply->code);
+    return next->first.seen > c->last.seen && reply->first.at >= next->first.seen;
+}
+
 static void take_reply(struct session *s, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
@@ -758,6 +772,13 @@ static void take_reply(struct session *s, const struct smtp_reply *reply)
     }
     while ((older = dialogue_pending(s, 0)) != c)
         unanswered(s, older);
+    if (is_behind_content(s, c, reply)) {
+        unanswered(s, c);
+        if (!(c = dialogue_answers(s, &reply->first, only_verb(reply->code)))) {
+            session_note(s, NOTE_reply_adrift);
+            return;
+        }
+    }
     answer(s, c, reply);
 }
 
@@ -1231,6 +1252,8 @@ static void lost(struct session *s, enum side side, uint64_t len, const struct m
     x->adrift |= side == CLIENT;
     if (x->login)
         x->login->cut = true;
+    if (side == SERVER && x->open)
+        x->open->replies_lost = true;
     if (side == SERVER && x->reply)
         x->reply->reply.cut = true;
 }

@@ -62,8 +62,10 @@ struct transaction {
     size_t rcpt_count, rcpt_cap;
     size_t rcpt_next; /* whose own reply after the data comes next */
     uint64_t rcpt_omitted, rcpt_refused;
-    struct upload *upload; /* not owned */
-    bool unproven;         /* the reply to its MAIL was not seen */
+    uint64_t omitted_waiting; /* accepted ones beyond those listed, whose own reply is to come */
+    struct upload *upload;    /* not owned */
+    bool replies_lost;        /* some replies to it were not captured: whose each of the others is, is a guess */
+    bool unproven;            /* the reply to its MAIL was not seen */
     bool smuggled, unsure, data_refused;
 };
 
@@ -85,7 +87,7 @@ void transaction_rcpt(struct transaction *t, const struct command *rcpt, const s
 bool transaction_rcpt_final(struct transaction *t, const struct smtp_reply *reply, bool unsure);
 
 /* How many accepted recipients still wait for one. */
-size_t transaction_waiting(const struct transaction *t);
+uint64_t transaction_waiting(const struct transaction *t);
 
 struct message_facts {    /* what a message record repeats of its session */
     const char *ended_by; /* rset, quit, helo, mail, close, data */

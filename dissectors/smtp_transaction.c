@@ -77,8 +77,10 @@ void transaction_rcpt(struct transaction *t, const struct command *rcpt, const s
 {
     t->last = reply->code && reply->last.when > rcpt->last.when ? reply->last : rcpt->last;
     t->rcpt_refused += reply->code >= 400;
+    t->replies_lost |= !reply->code;
     if (t->rcpt_count >= limits->rcpt) {
         t->rcpt_omitted++;
+        t->omitted_waiting += reply->code >= 200 && reply->code < 300;
         return;
     }
     if (t->rcpt_count == t->rcpt_cap) {
@@ -100,26 +102,36 @@ static bool is_accepted(uint32_t code)
     return code >= 200 && code < 300;
 }
 
+/* Does it wait for a reply of its own? Where its reply to RCPT was not captured, it may. */
+static bool is_waiting(const struct transaction *t, const struct recipient *r)
+{
+    return is_accepted(r->code) || (!r->code && t->replies_lost);
+}
+
 bool transaction_rcpt_final(struct transaction *t, const struct smtp_reply *reply, bool unsure)
 {
-    while (t->rcpt_next < t->rcpt_count && !is_accepted(t->rcpts[t->rcpt_next].code))
+    while (t->rcpt_next < t->rcpt_count && !is_waiting(t, &t->rcpts[t->rcpt_next]))
         t->rcpt_next++;
-    if (t->rcpt_next == t->rcpt_count)
-        return false;
+    if (t->rcpt_next == t->rcpt_count) {
+        if (!t->omitted_waiting)
+            return false;
+        t->omitted_waiting--;
+        return true;
+    }
     struct recipient *r = &t->rcpts[t->rcpt_next++];
     r->final_code = reply->code;
-    r->unsure |= unsure;
+    r->unsure |= unsure || t->replies_lost;
     write_status(r->final_status, reply);
     keep_text(t, r, reply);
     t->last = reply->last;
     return true;
 }
 
-size_t transaction_waiting(const struct transaction *t)
+uint64_t transaction_waiting(const struct transaction *t)
 {
-    size_t n = 0;
+    uint64_t n = t->omitted_waiting;
     for (size_t i = t->rcpt_next; i < t->rcpt_count; i++)
-        n += is_accepted(t->rcpts[i].code);
+        n += is_waiting(t, &t->rcpts[i]);
     return n;
 }
 
@@ -132,15 +144,16 @@ static const char *verdict_of(uint32_t code)
     return code < 400 ? "accepted" : code < 500 ? "deferred" : "rejected";
 }
 
-static void write_rcpts(const struct transaction *t, struct record *m)
+static void write_rcpts(const struct transaction *t, struct record *m, const struct message_facts *facts)
 {
     for (size_t i = 0; i < t->rcpt_count; i++) {
         const struct recipient *r = &t->rcpts[i];
+        bool unheard = facts->lmtp && t->upload && !r->final_code && is_waiting(t, r); /* of its own reply */
         record_begin(m, F_message_rcpt);
         record_text(m, F_rcpt_addr, kept(t, r->addr_at, r->addr_len));
         if (r->form)
             record_word(m, F_rcpt_form, r->form);
-        record_word(m, F_rcpt_verdict, verdict_of(r->final_code ? r->final_code : r->code));
+        record_word(m, F_rcpt_verdict, verdict_of(unheard ? 0 : r->final_code ? r->final_code : r->code));
         if (r->code)
             record_number(m, F_rcpt_code, r->code);
         if (*r->status)
@@ -152,7 +165,7 @@ static void write_rcpts(const struct transaction *t, struct record *m)
         if (r->text_len)
             record_text(m, F_rcpt_text, kept(t, r->text_at, r->text_len));
         record_number(m, F_rcpt_frame, r->frame);
-        if (r->unsure)
+        if (r->unsure || (unheard && t->replies_lost))
             record_flag(m, F_rcpt_unsure);
         record_end(m);
     }
@@ -262,7 +275,7 @@ void transaction_write(struct session *s, struct transaction *t, const struct sm
     record_boolean(m, F_message_encrypted, session_encrypted(s));
     record_text(m, F_message_mail_from, kept(t, 0, t->from_len));
     write_params(t, m);
-    write_rcpts(t, m);
+    write_rcpts(t, m, facts);
     if (reply->code)
         write_reply(t, m, reply);
     record_word(m, F_message_verdict, verdict(t, reply, facts));

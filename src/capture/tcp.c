@@ -11,6 +11,7 @@
 #define LOSS_TIME_NO_ACK (3 * CLOCK_S)
 #define LOSS_HELD_NO_ACK (256 * 1024)
 #define ACK_WINDOW       (UINT64_C(16) << 20)
+#define TCP_EARLY        8 /* packets of a flow, among which its SYN may stand late */
 #define STALE_PACKETS    4
 #define HELD_COST        64 /* what a held segment costs beside its octets */
 
@@ -208,6 +209,8 @@ static uint64_t acknowledged(struct tcp *t, int side, const struct packet *p)
         return 0;
     if (ack > other->acked)
         other->acked = ack;
+    if (!other->acked_from || ack < other->acked_from)
+        other->acked_from = ack;
     other->near = max64(other->near, ack);
     return ack;
 }
@@ -271,9 +274,9 @@ static void handshake(struct tcp *t, int side, const struct packet *p, uint64_t 
 {
     struct tcp_half *h = &t->half[side], *other = &t->half[!side];
     if (p->tcp_flags & TCP_SYN) {
-        h->syn = true;
-        if (!h->next || h->next == h->start)
+        if (!h->syn && (!h->next || h->next == h->start)) /* the first that was captured: others do not move it */
             h->start = h->next = seq;
+        h->syn = true;
         h->near = max64(h->near, seq);
         if (p->tcp_flags & TCP_ACK && !other->start) /* the SYN itself was not captured */
             other->start = other->next = widen(p->ack, other->near);
@@ -435,7 +438,9 @@ bool tcp_is_new(const struct tcp *t, int side, const struct packet *p)
         return false; /* sent or captured again */
     if (t->end_when || t->half[0].fin || t->half[1].fin)
         return true;
-    return !h->start || seq < h->start || seq > h->near + ACK_WINDOW;
+    if (!h->start) /* joined by segments captured before their SYN? */
+        return t->packets > TCP_EARLY || seq > h->near || seq + ACK_WINDOW < h->near;
+    return seq < h->start || seq > h->near + ACK_WINDOW;
 }
 
 bool tcp_dark(const struct tcp *t, int side)
@@ -460,6 +465,7 @@ uint64_t tcp_acked_unseen(const struct tcp *t, int side)
 {
     const struct tcp_half *h = &t->half[side];
     uint64_t from = max64(max64(h->high, h->start), h->next);
+    from = from ? from : h->acked_from; /* its beginning was not captured either */
     uint64_t fin = h->fin && h->acked > h->fin ? 1 : 0;
     return from && h->acked > from + fin ? h->acked - from - fin : 0;
 }

@@ -20,7 +20,7 @@ struct tcp_half {                  /* one direction; "its" segments are those se
     uint64_t top;                  /* highest place at which one of its segments began */
     uint64_t high;                 /* end of what was captured of it: highest place of a captured octet + 1 */
     uint64_t sent;                 /* end of what was sent of it: the same, but for octets the snap length cut off */
-    uint64_t acked;                /* highest place the other side acknowledged, within what can be */
+    uint64_t acked, acked_from;    /* highest and lowest place the other side acknowledged, within what can be */
     uint64_t fin;                  /* place of its FIN; 0: none */
     uint64_t lost_from, lost_to;   /* the last range declared lost */
     uint64_t first_ack;            /* first acknowledgment it carried, a place in the other direction */

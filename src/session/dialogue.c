@@ -154,6 +154,8 @@ static struct command *after_lost_replies(struct session *s, const struct mark *
             named = c;
     }
     if (named)
+        named->unsure = false;
+    if (named)
         return named;
     if (best)
         return best;
@@ -163,6 +165,20 @@ static struct command *after_lost_replies(struct session *s, const struct mark *
     for (size_t n = 0; is_below(c = dialogue_pending(s, n), reply); n++)
         c->unsure = true;
     return NULL;
+}
+
+/* Commands were lost: a code that only one verb can have goes past those whose replies cannot be told. */
+static struct command *named_after_lost_commands(struct session *s, const struct mark *reply, int only)
+{
+    struct command *c, *first = dialogue_pending(s, 0);
+    if (only < 0)
+        return first;
+    for (size_t n = 0; is_below(c = dialogue_pending(s, n), reply); n++)
+        if (c->kind == only) {
+            c->unsure = false;
+            return c;
+        }
+    return first;
 }
 
 /* Commands may have been lost before this one: a reply that the client had before it sent this one is theirs. Where it
@@ -193,6 +209,8 @@ struct command *dialogue_answers(struct session *s, const struct mark *reply, in
         return NULL;
     if (d->gap[SERVER].open && reply->at >= d->gap[SERVER].to)
         c = after_lost_replies(s, reply, only);
+    else if (d->gap[CLIENT].open && d->gap[CLIENT].from < reply->seen)
+        c = named_after_lost_commands(s, reply, only);
     if (!c || may_be_anothers(s, c, reply, only))
         return NULL;
     if (reply->at >= d->gap[SERVER].to)
