@@ -23,7 +23,7 @@ void client_line_early(struct session *s, const struct line *line, uint64_t *ear
     uint64_t start = session_start(s, SERVER);
     if (!start || session_dark(s, SERVER) || line->first.seen > start)
         return;
-    *early += line->last.at - line->first.at + 1;
+    *early = line->last.at + 1 - session_start(s, CLIENT);
 }
 
 void client_line_write_early(struct session *s, uint64_t early)
@@ -47,11 +47,8 @@ static bool may_be_told(struct bytes word, bool secret_zone)
 struct command *client_line_unknown(struct session *s, const struct line *line, uint16_t kind, bool secret_zone)
 {
     struct bytes rest = line->text, word = bytes_word(&rest);
-    uint8_t upper[VERB_MOST];
     bool told = may_be_told(word, secret_zone);
-    for (size_t i = 0; told && i < word.len; i++)
-        upper[i] = byte_upper(word.data[i]);
-    struct command *c = dialogue_command(s, line, kind, told ? bytes_of(upper, word.len) : BYTES("?"));
+    struct command *c = dialogue_command(s, line, kind, told ? word : BYTES("?"));
     if (line->text.len)
         session_note(s, NOTE_unknown_command);
     client_line_note(s, c, line);

@@ -9,7 +9,8 @@
    at first: whether lines behind a gap are being passed over until one looks like a command. */
 bool client_line_cut(struct session *s, const struct line *line, bool is_command, bool *adrift);
 
-/* Adds its octets to *early where the client had received nothing from the server when it sent them. */
+/* Sets *early to the number of octets up to the line's end where the client had received nothing from the server when
+   it sent them. */
 void client_line_early(struct session *s, const struct line *line, uint64_t *early);
 
 /* At the end: tells them, unless the client's acknowledgments turned out to say nothing. */

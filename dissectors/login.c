@@ -1,3 +1,4 @@
+/* What a login's attempt comes to, and its record. */
 #include "login.h"
 
 #include "base/clock.h"
@@ -16,6 +17,8 @@ struct login *login_new(const struct line *line, struct bytes mechanism)
 
 void login_answer(struct login *l, const struct line *line)
 {
+    if (line->end == LINE_CUT || line->broken)
+        sasl_lost(&l->sasl);
     sasl_client(&l->sasl, line->text);
     l->last = line->last;
 }

@@ -34,7 +34,7 @@ struct login_counts { /* of a session; its owner writes them into the session re
    sasl_tell() says what it told. */
 struct login *login_new(const struct line *line, struct bytes mechanism);
 
-/* An answer of the client. */
+/* An answer of the client. Half a line tells nothing. */
 void login_answer(struct login *l, const struct line *line);
 
 /* Writes the `auth` record and frees the login. `starttls`: the session's state at that moment ("offered", ...), or

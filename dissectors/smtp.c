@@ -21,6 +21,7 @@ enum mode {
     MODE_AUTH,    /* AUTH or an answer was sent: the next line is an answer or a command */
     MODE_ANSWER,  /* the server asked: the next line is an answer */
     MODE_TLS,     /* STARTTLS was sent */
+    MODE_REPLY,   /* a command was sent whose reply decides what comes next: TURN, ATRN, XEXCH50 */
     MODE_DEAF,    /* the client does not speak SMTP any more */
     MODE_IGNORE,  /* no dialogue any more */
 };
@@ -38,14 +39,18 @@ struct smtp {
     struct login *login;
     uint8_t *user; /* who logged in */
     struct buf helo, server_name;
+    struct untold untold;
+    const char *starttls; /* as records have it; null until it was tried */
     uint64_t chunk_left;
     uint64_t early;
+    uint64_t replied; /* place of the first octet of the last reply that ended a command */
     uint32_t user_len, messages, next_upload;
     uint32_t rcpt_ok, rcpt_rejected, vrfy_ok, vrfy_unsure, vrfy_rejected, expn_ok, expn_rejected;
     struct login_counts logins;
     uint8_t mode;
-    bool greeted, lmtp, logged_in, secret_zone, doubt, chunk_last, prdr, starttls_offered, smuggling, lost_any,
-        lost_replies, adrift;
+    bool caps_known; /* the last EHLO or HELO was answered, and the answer is whole */
+    bool pipelining_offered, greeted, logged_in, secret_zone, doubt, chunk_last, prdr, starttls_offered, smuggling,
+        lost_any, lost_replies, adrift;
 };
 
 static const char *const verb_names[] = {
@@ -61,6 +66,8 @@ static const struct smtp_reply no_such_reply = {0};
 
 enum verb smtp_verb(struct bytes line, struct bytes *arg)
 {
+    while (line.len && line.data[line.len - 1] == '\r')
+        line.len--; /* CR CRLF */
     struct bytes rest = line, word = bytes_word(&rest);
     *arg = bytes_trim(rest);
     for (unsigned v = 1; v < sizeof verb_names / sizeof *verb_names; v++)
@@ -117,12 +124,14 @@ bool smtp_reply_line(struct bytes line, uint32_t *code, bool *last, struct bytes
 {
     if (line.len < 3 || !byte_is_digit(line.data[0]) || !byte_is_digit(line.data[1]) || !byte_is_digit(line.data[2]))
         return false;
-    if (line.len > 3 && line.data[3] != ' ' && line.data[3] != '-')
+    if (line.len > 3 && line.data[3] != ' ' && line.data[3] != '-' && line.data[3] != '\t')
         return false;
     *code = (uint32_t)(line.data[0] - '0') * 100 + (uint32_t)(line.data[1] - '0') * 10 + (uint32_t)(line.data[2] - '0');
-    *last = line.len == 3 || line.data[3] == ' ';
+    if (!*code)
+        *code = 1000;
+    *last = line.len == 3 || line.data[3] != '-';
     *text = bytes_part(line, 4, line.len);
-    return *code >= 100 && *code < 600;
+    return true;
 }
 
 struct bytes smtp_status(struct bytes *text)
@@ -133,6 +142,8 @@ struct bytes smtp_status(struct bytes *text)
         return none;
     for (; n < text->len && text->data[n] != ' '; n++) {
         if (text->data[n] == '.') {
+            if (!digits)
+                return none;
             dots++;
             digits = 0;
         } else if (!byte_is_digit(text->data[n]) || ++digits > 3) {
@@ -146,6 +157,24 @@ struct bytes smtp_status(struct bytes *text)
     return status;
 }
 
+/* The text of a reply without the enhanced status code of its first line, wherever a line has that; lines joined by LF.
+ */
+static void reply_text(const struct smtp_reply *reply, struct buf *text)
+{
+    struct bytes rest = reply->lines, first = {0};
+    for (bool begun = false; rest.len; begun = true) {
+        struct bytes line = bytes_part(rest, 0, bytes_index(rest, '\n')), plain = line;
+        struct bytes status = smtp_status(&plain);
+        bool strip = !begun || bytes_equal(status, first);
+        if (begun)
+            buf_add_byte(text, '\n');
+        else
+            first = status;
+        buf_add(text, strip ? plain : line);
+        rest = bytes_part(rest, line.len + 1, rest.len);
+    }
+}
+
 /* A buf that is all zero gets its maximum with its first text. */
 static void set_text(struct session *s, struct buf *b, struct bytes text)
 {
@@ -155,12 +184,44 @@ static void set_text(struct session *s, struct buf *b, struct bytes text)
     buf_add(b, text);
 }
 
-static bool is_ok(uint32_t code)
+static bool is_lmtp(const struct session *s)
 {
-    return code >= 200 && code < 300;
+    return session_is_proto(s, "lmtp");
 }
 
 /* --- probing --- */
+
+/* FTP, by a word of its greeting. A host's name proves nothing: swiftpost.example. */
+static bool names_ftp(struct bytes text)
+{
+    struct bytes rest = text, word = bytes_word(&rest);
+    return bytes_find_nocase(bytes_index(word, '.') < word.len ? rest : text, BYTES("FTP")) != SIZE_MAX;
+}
+
+/* The greeting's lines that are here, of a server that has said nothing but that. */
+static enum probe probe_greeting(struct bytes server)
+{
+    bool last = false;
+    while (server.len && !last) {
+        struct bytes line = bytes_part(server, 0, bytes_index(server, '\n')), text;
+        bool whole = line.len < server.len;
+        uint32_t code;
+        server = bytes_part(server, line.len + 1, server.len);
+        if (line.len && line.data[line.len - 1] == '\r')
+            line.len--;
+        if (!whole)
+            return PROBE_UNSURE;
+        if (!smtp_reply_line(line, &code, &last, &text) || !smtp_code_is_known(code))
+            return PROBE_NO;
+        if ((code == 220 || code == 554 || code == 421) && bytes_find_nocase(text, BYTES("SMTP")) != SIZE_MAX)
+            return PROBE_MATCH;
+        if (code == 220 && bytes_find_nocase(text, BYTES("LMTP")) != SIZE_MAX)
+            return PROBE_MATCH;
+        if (code == 220 && names_ftp(text))
+            return PROBE_NO;
+    }
+    return PROBE_UNSURE;
+}
 
 static enum probe probe_client(struct bytes client)
 {
@@ -168,6 +229,8 @@ static enum probe probe_client(struct bytes client)
     bool whole = line.len < client.len;
     if (line.len && line.data[line.len - 1] == '\r')
         line.len--;
+    if (bytes_starts_nocase(line, BYTES("USER ")))
+        return PROBE_NO; /* FTP's first, and POP3's */
     if (whole && smtp_is_command(line) && smtp_verb(line, &arg) != VERB_HELP && smtp_verb(line, &arg) != VERB_NOOP &&
         smtp_verb(line, &arg) != VERB_QUIT && smtp_verb(line, &arg) != VERB_AUTH)
         return PROBE_MATCH;
@@ -176,23 +239,11 @@ static enum probe probe_client(struct bytes client)
 
 static enum probe probe(struct bytes client, struct bytes server)
 {
-    struct bytes line = bytes_part(server, 0, bytes_index(server, '\n')), text;
-    bool whole = line.len < server.len, last;
-    uint32_t code;
-    if (line.len && line.data[line.len - 1] == '\r')
-        line.len--;
     for (size_t i = 0; i < server.len && i < 3; i++)
         if (!byte_is_digit(server.data[i]))
             return PROBE_NO;
-    if (whole && !smtp_reply_line(line, &code, &last, &text))
-        return PROBE_NO;
-    if (whole && (code == 220 || code == 554 || code == 421) && bytes_find_nocase(text, BYTES("SMTP")) != SIZE_MAX)
-        return PROBE_MATCH;
-    if (whole && code == 220 && bytes_find_nocase(text, BYTES("LMTP")) != SIZE_MAX)
-        return PROBE_MATCH;
-    if (whole && code == 220 && bytes_find_nocase(text, BYTES("FTP")) != SIZE_MAX)
-        return PROBE_NO;
-    return probe_client(client);
+    enum probe greeting = probe_greeting(server);
+    return greeting == PROBE_UNSURE ? probe_client(client) : greeting;
 }
 
 /* --- contents --- */
@@ -255,7 +306,8 @@ static void end_transaction(struct session *s, const struct smtp_reply *reply, c
     }
     struct message_facts facts = {.ended_by = ended_by,
                                   .server_closed = session_seen_to_end(s, SERVER) && !x->lost_any,
-                                  .lmtp = x->lmtp,
+                                  .lost = x->lost_any,
+                                  .lmtp = is_lmtp(s),
                                   .helo = buf_bytes(&x->helo),
                                   .server_name = buf_bytes(&x->server_name),
                                   .logged_in = x->logged_in,
@@ -278,7 +330,7 @@ static bool may_be_lost(struct session *s)
 
 static bool accepted(struct session *s, const struct smtp_reply *reply)
 {
-    return reply->code ? is_ok(reply->code) : may_be_lost(s);
+    return reply->code ? smtp_is_ok(reply->code) : may_be_lost(s);
 }
 
 static void link_upload(struct session *s, struct command *c)
@@ -306,18 +358,18 @@ static void take_caps(struct session *s, const struct smtp_reply *reply)
     record_drop(facts, F_session_caps_unsure);
     if (reply->cut)
         record_flag(facts, F_session_caps_unsure);
-    x->starttls_offered = false;
+    x->caps_known = !reply->cut;
     while (rest.len) {
         size_t end = bytes_index(rest, '\n');
         struct bytes line = bytes_trim(bytes_part(rest, 0, end));
         rest = bytes_part(rest, end + 1, rest.len);
         if (!first && line.len)
             record_text(facts, f, line);
-        if (first) {
-            struct bytes name = line;
-            set_text(s, &x->server_name, bytes_word(&name));
-        }
-        x->starttls_offered |= !first && bytes_starts_nocase(line, BYTES("STARTTLS"));
+        struct bytes word = bytes_word(&line);
+        if (first)
+            set_text(s, &x->server_name, word);
+        x->starttls_offered |= !first && bytes_equal_nocase(word, BYTES("STARTTLS"));
+        x->pipelining_offered |= !first && bytes_equal_nocase(word, BYTES("PIPELINING"));
         first = false;
     }
 }
@@ -332,9 +384,13 @@ static void did_helo(struct session *s, struct command *c, const struct smtp_rep
     struct bytes arg = command_arg(c);
     record_drop(facts, F_session_helo);
     record_drop(facts, F_session_helo_verb);
-    record_text(facts, F_session_helo, arg);
+    if (arg.len)
+        record_text(facts, F_session_helo, arg);
     record_word(facts, F_session_helo_verb, verb_names[c->kind]);
     set_text(s, &x->helo, arg);
+    session_named(s, c->kind == VERB_LHLO);
+    x->starttls_offered = x->pipelining_offered = false;
+    x->caps_known = c->kind == VERB_HELO && reply->code;
     if (c->kind != VERB_HELO && reply->code)
         take_caps(s, reply);
 }
@@ -354,8 +410,8 @@ static void did_mail(struct session *s, struct command *c, const struct smtp_rep
 static void did_rcpt(struct session *s, struct command *c, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
-    x->rcpt_ok += is_ok(reply->code);
-    x->rcpt_rejected += reply->code >= 400;
+    x->rcpt_ok += smtp_is_ok(reply->code);
+    x->rcpt_rejected += smtp_is_refusal(reply->code);
     if (x->open && x->open->unproven && reply->code == 503) {
         transaction_free(x->open); /* the MAIL whose reply was not seen had been refused */
         x->open = NULL;
@@ -364,52 +420,70 @@ static void did_rcpt(struct session *s, struct command *c, const struct smtp_rep
         transaction_rcpt(x->open, c, reply, session_limits(s));
 }
 
-static void did_login(struct session *s, struct command *c, const struct smtp_reply *reply)
+static const char *starttls(const struct smtp *x)
 {
-    struct smtp *x = session_state(s);
-    if (!x->login)
-        return;
-    struct bytes first = bytes_part(reply->lines, 0, bytes_index(reply->lines, '\n')), text = first;
-    struct buf whole;
-    buf_init(&whole, 2048);
-    buf_printf(&whole, "%u ", (unsigned)reply->code);
-    buf_add(&whole, first);
-    struct login_reply r = {.seen = reply->code != 0,
-                            .success = is_ok(reply->code),
-                            .failure = LOGIN_REFUSED,
-                            .code = reply->code,
-                            .status = smtp_status(&text),
-                            .whole = buf_bytes(&whole),
-                            .text = text,
-                            .first = reply->first,
-                            .last = reply->last};
-    switch (reply->code) {
+    if (x->starttls)
+        return x->starttls;
+    return x->starttls_offered ? "offered" : x->caps_known ? "not_offered" : NULL;
+}
+
+static enum login_failure login_failure(uint32_t code)
+{
+    switch (code) {
+    case 500: /* the command is not known */
     case 502:
     case 503:
     case 504:
     case 530:
     case 538:
-        r.failure = LOGIN_NOT_OFFERED;
-        break;
+        return LOGIN_NOT_OFFERED;
     default:
-        r.failure = reply->code < 500 ? LOGIN_TEMPORARY : LOGIN_REFUSED;
+        return code >= 400 && code < 500 ? LOGIN_TEMPORARY : LOGIN_REFUSED;
     }
-    if (r.success) {
-        struct bytes user;
-        x->logged_in = true;
-        free(x->user);
-        x->user = NULL;
-        x->user_len = 0;
-        if (sasl_fact(&x->login->sasl, SASL_USER, &user)) {
-            x->user = memory_get(user.len);
-            memcpy(x->user, user.data, user.len);
-            x->user_len = (uint32_t)user.len;
-        }
+}
+
+static void logged_in(struct smtp *x)
+{
+    struct bytes user;
+    x->logged_in = true;
+    free(x->user);
+    x->user = NULL;
+    x->user_len = 0;
+    if (sasl_fact(&x->login->sasl, SASL_USER, &user)) {
+        x->user = memory_get(user.len);
+        memcpy(x->user, user.data, user.len);
+        x->user_len = (uint32_t)user.len;
     }
+}
+
+static void did_login(struct session *s, struct command *c, const struct smtp_reply *reply)
+{
+    struct smtp *x = session_state(s);
+    if (!x->login)
+        return;
+    struct bytes line = bytes_part(reply->lines, 0, bytes_index(reply->lines, '\n'));
+    struct buf whole, text;
+    buf_init(&whole, reply->lines.len + 8);
+    buf_init(&text, reply->lines.len);
+    buf_printf(&whole, "%03u ", (unsigned)reply->code % 1000);
+    buf_add(&whole, reply->lines);
+    reply_text(reply, &text);
+    struct login_reply r = {.seen = reply->code != 0,
+                            .success = smtp_is_ok(reply->code),
+                            .failure = login_failure(reply->code),
+                            .code = smtp_code_is_known(reply->code) ? reply->code : 0,
+                            .status = smtp_status(&line),
+                            .whole = buf_bytes(&whole),
+                            .text = buf_bytes(&text),
+                            .first = reply->first,
+                            .last = reply->last};
+    if (r.success)
+        logged_in(x);
     bool closed = session_closed(s, CLIENT) && !reply->code && session_seen_to_end(s, SERVER);
-    login_finish(s, x->login, &x->logins, &r, x->starttls_offered ? "offered" : "not_offered", c->unsure, closed);
+    login_finish(s, x->login, &x->logins, &r, starttls(x), c->unsure, closed);
     x->login = NULL;
     buf_release(&whole);
+    buf_release(&text);
 }
 
 static void count_verify(struct smtp *x, const struct command *c, uint32_t code)
@@ -417,10 +491,10 @@ static void count_verify(struct smtp *x, const struct command *c, uint32_t code)
     if (c->kind == VERB_VRFY) {
         x->vrfy_unsure += code == 252;
         x->vrfy_ok += code == 250 || code == 251;
-        x->vrfy_rejected += code >= 400;
+        x->vrfy_rejected += smtp_is_refusal(code);
     } else {
-        x->expn_ok += is_ok(code) && code != 252;
-        x->expn_rejected += code >= 400;
+        x->expn_ok += smtp_is_ok(code) && code != 252;
+        x->expn_rejected += smtp_is_refusal(code);
     }
 }
 
@@ -459,22 +533,25 @@ static void did(struct session *s, struct command *c, const struct smtp_reply *r
         count_verify(x, c, reply->code);
         break;
     case VERB_DATA:
-        if (!c->phase && reply->code >= 400 && x->open)
-            x->open->data_refused = true;
+        if (!c->phase && smtp_is_refusal(reply->code) && x->open)
+            x->open->content_refused = true;
+        break;
+    case VERB_BDAT:
+        if (c->ref && smtp_is_refusal(reply->code) && x->open)
+            x->open->content_refused = true;
         break;
     case VERB_BURL:
-        if (reply->code && bytes_find_nocase(command_arg(c), BYTES(" LAST")) != SIZE_MAX)
+        if (reply->code && c->phase)
             end_transaction(s, reply, "data");
         break;
     case VERB_TURN:
     case VERB_ATRN:
-        if (is_ok(reply->code)) {
+        if (smtp_is_ok(reply->code)) {
             session_note(s, NOTE_roles_turned);
             x->mode = MODE_IGNORE;
         }
         break;
     case VERB_UNKNOWN:
-    case VERB_BDAT:
     case VERB_NOOP:
     case VERB_HELP:
     case VERB_STARTTLS:
@@ -496,12 +573,15 @@ static bool has_secret(const struct command *c)
 /* The lines that fit go into `text`, the others into `more`. */
 static void write_text(struct session *s, struct command *c, const struct smtp_reply *reply)
 {
+    struct smtp *x = session_state(s);
     record_number(c->fields, F_command_lines, reply->count);
-    if (has_secret(c))
+    bool repeated = c->kind == VERB_UNKNOWN && untold_repeated(&x->untold, c->ref, reply->lines);
+    if (has_secret(c) || repeated)
         return; /* a server may repeat what it was sent */
-    struct bytes text = reply->lines;
-    if (reply->count == 1)
-        smtp_status(&text);
+    struct buf plain;
+    buf_init(&plain, reply->lines.len);
+    reply_text(reply, &plain);
+    struct bytes text = buf_bytes(&plain);
     size_t most = (size_t)session_limits(s)->text, fits = text.len;
     while (fits > most) {
         size_t cut = fits;
@@ -511,29 +591,58 @@ static void write_text(struct session *s, struct command *c, const struct smtp_r
             break;
         fits = cut - 1;
     }
-    record_text(c->fields, F_command_text, bytes_part(text, 0, fits));
+    if (text.len)
+        record_text(c->fields, F_command_text, bytes_part(text, 0, fits));
     struct bytes rest = bytes_part(text, fits + 1, text.len);
     while (rest.len) {
         size_t end = bytes_index(rest, '\n');
         record_text(c->fields, F_command_more, bytes_part(rest, 0, end));
         rest = bytes_part(rest, end + 1, rest.len);
     }
+    buf_release(&plain);
 }
 
 static void write_code(struct session *s, struct command *c, const struct smtp_reply *reply)
 {
     struct bytes text = bytes_part(reply->lines, 0, bytes_index(reply->lines, '\n'));
-    record_number(c->fields, F_command_code, reply->code);
+    if (smtp_code_is_known(reply->code)) {
+        record_number(c->fields, F_command_code, reply->code);
+    } else {
+        session_note(s, NOTE_bad_reply);
+        record_word(c->fields, F_command_noted, "bad_reply");
+    }
     struct bytes status = smtp_status(&text);
     if (status.len)
         record_text(c->fields, F_command_status, status);
     write_text(s, c, reply);
 }
 
+static void note_pipelined(struct session *s, struct command *c)
+{
+    struct smtp *x = session_state(s);
+    if (!x->caps_known || x->pipelining_offered || !x->replied || c->silent || c->first.seen > x->replied)
+        return;
+    session_note(s, NOTE_pipelined_without_offer);
+    record_word(c->fields, F_command_noted, "pipelined_without_offer");
+}
+
+/* Its last reply was seen. Was the next command sent before its sender had received that one? */
+static void finish(struct session *s, struct command *c, const struct smtp_reply *reply)
+{
+    struct smtp *x = session_state(s);
+    struct command *next = dialogue_pending(s, 1);
+    x->replied = reply->first.at;
+    if (next)
+        note_pipelined(s, next);
+    dialogue_finish(s, c, &reply->first);
+}
+
 /* No reply to it was seen and none will be. */
 static void unanswered(struct session *s, struct command *c)
 {
     struct smtp *x = session_state(s);
+    if (c->kind == VERB_UNKNOWN)
+        untold_repeated(&x->untold, c->ref, bytes_of("", 0));
     if (c->kind == VERB_DATA && c->phase) {
         did(s, c, &no_such_reply);
         if (x->open && x->open->upload && x->open->upload->id == c->ref)
@@ -552,7 +661,7 @@ static void finish_with(struct session *s, struct command *c, const struct smtp_
 {
     write_code(s, c, reply);
     did(s, c, reply);
-    dialogue_finish(s, c, &reply->first);
+    finish(s, c, reply);
 }
 
 /* --- replies --- */
@@ -578,11 +687,11 @@ static void content_reply(struct session *s, struct command *c, const struct smt
         write_code(s, c, reply);
     if (c->kind == VERB_BDAT)
         link_upload(s, c);
-    if (x->open && x->lmtp && transaction_rcpt_final(x->open, reply, c->unsure)) {
+    if (x->open && is_lmtp(s) && transaction_rcpt_final(x->open, reply, c->unsure)) {
         if (transaction_waiting(x->open))
             return;
         end_transaction(s, &no_such_reply, "data");
-        dialogue_finish(s, c, &reply->first);
+        finish(s, c, reply);
         return;
     }
     if (x->open && x->prdr && reply->code == 353) {
@@ -594,28 +703,30 @@ static void content_reply(struct session *s, struct command *c, const struct smt
         return;
     if (c->kind == VERB_DATA) {
         struct bytes text = bytes_part(reply->lines, 0, bytes_index(reply->lines, '\n'));
-        record_number(c->fields, F_command_final_code, reply->code);
+        if (smtp_code_is_known(reply->code))
+            record_number(c->fields, F_command_final_code, reply->code);
         struct bytes status = smtp_status(&text);
         if (status.len)
             record_text(c->fields, F_command_final_status, status);
     }
     end_transaction(s, reply, "data");
-    dialogue_finish(s, c, &reply->first);
+    finish(s, c, reply);
 }
 
 static void begin_tls(struct session *s)
 {
     struct smtp *x = session_state(s);
-    record_drop(session_facts(s), F_session_starttls);
-    record_word(session_facts(s), F_session_starttls, "accepted");
+    x->starttls = "accepted";
     x->mode = MODE_COMMANDS;
-    x->starttls_offered = false;
+    x->caps_known = false;
     session_filter(s, &tls_filter);
 }
 
 static void answer(struct session *s, struct command *c, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
+    if (x->mode == MODE_REPLY && (c->kind == VERB_TURN || c->kind == VERB_ATRN || c->kind == VERB_XEXCH50))
+        x->mode = MODE_COMMANDS;
     switch ((enum verb)c->kind) {
     case VERB_DATA:
         if (c->phase) {
@@ -631,7 +742,7 @@ static void answer(struct session *s, struct command *c, const struct smtp_reply
         }
         break;
     case VERB_BDAT:
-        if (c->phase && is_ok(reply->code)) {
+        if (c->phase && smtp_is_ok(reply->code)) {
             content_reply(s, c, reply);
             return;
         }
@@ -659,8 +770,8 @@ static void answer(struct session *s, struct command *c, const struct smtp_reply
             x->mode = MODE_COMMANDS;
         if (reply->code == 220)
             begin_tls(s);
-        else if (!record_has(session_facts(s), F_session_starttls))
-            record_word(session_facts(s), F_session_starttls, "refused");
+        else if (!x->starttls)
+            x->starttls = "refused";
         return;
     case VERB_XEXCH50:
         if (reply->code == 354 && !c->phase) {
@@ -709,9 +820,12 @@ static void end_lost_content(struct session *s, const struct smtp_reply *reply)
 static bool is_greeting(struct session *s, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
-    if (x->greeted || x->lost_replies || (reply->code != 220 && reply->code < 400))
+    if (x->greeted || x->lost_replies)
         return false;
-    return session_from_start(s) || (reply->code == 220 && !dialogue_pending(s, 0));
+    if (!session_from_start(s))
+        return reply->code == 220 && !dialogue_pending(s, 0);
+    struct command *c = dialogue_pending(s, 0);
+    return reply->code == 220 || smtp_is_refusal(reply->code) || !c || c->begins >= reply->first.seen;
 }
 
 /* The verb that alone can have this reply, else -1. */
@@ -750,7 +864,7 @@ static bool is_behind_content(struct session *s, const struct command *c, const 
 static void take_reply(struct session *s, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
-    char code[4] = {(char)('0' + reply->code / 100), (char)('0' + reply->code / 10 % 10),
+    char code[4] = {(char)('0' + reply->code / 100 % 10), (char)('0' + reply->code / 10 % 10),
                     (char)('0' + reply->code % 10), 0};
     dialogue_count_reply(s, bytes_of_string(code));
     if (is_greeting(s, reply)) {
@@ -860,7 +974,7 @@ static bool must_wait(struct session *s, const struct line *line)
         return true; /* the client's side decides, looking at what stands here */
     struct command *c = dialogue_pending(s, 0);
     struct mark mark;
-    bool asked_for = x->mode == MODE_DATA || x->mode == MODE_AUTH || x->mode == MODE_TLS;
+    bool asked_for = x->mode == MODE_DATA || x->mode == MODE_AUTH || x->mode == MODE_TLS || x->mode == MODE_REPLY;
     bool waits = !input_unread(session_input(s, CLIENT), &mark) || session_patient(s, CLIENT);
     if (asked_for && waits && c && c->begins < line->first.seen)
         return false;
@@ -873,9 +987,12 @@ static void read_server(struct session *s, struct input *in)
     struct line line;
     struct chunk chunk;
     unsigned layers_changed = 0;
-    while (x->mode == MODE_IGNORE && input_take(in, UINT64_MAX, &chunk))
-        ;
     while (!layers_changed) {
+        if (x->mode == MODE_IGNORE) {
+            if (!input_take(in, UINT64_MAX, &chunk))
+                return;
+            continue;
+        }
         if (input_ahead(in, 0, &line) && must_wait(s, &line))
             return;
         if (!input_line(in, &line))
@@ -899,6 +1016,18 @@ static void finish_login(struct session *s, const struct command *next)
             return;
         }
     }
+}
+
+/* BURL (RFC 4468). Returns what may be told of its argument: whoever has the URL's authorization (RFC 4467) may fetch
+   what it names. */
+static struct bytes begin_burl(struct command *c, struct bytes arg)
+{
+    size_t at = bytes_find_nocase(arg, BYTES("URLAUTH="));
+    c->phase = arg.len > 5 && bytes_equal_nocase(bytes_part(arg, arg.len - 5, 5), BYTES(" LAST"));
+    if (at == SIZE_MAX)
+        return arg;
+    record_flag(c->fields, F_command_secret);
+    return bytes_part(arg, 0, at);
 }
 
 static void begin_login(struct session *s, struct command *c, const struct line *line, struct bytes arg)
@@ -929,6 +1058,13 @@ static void answer_login(struct session *s, const struct line *line)
     x->mode = MODE_AUTH;
 }
 
+/* XEXCH50 <size> <recipients>: so many octets follow once the server says 354. */
+static void begin_xexch50(struct smtp *x, struct bytes arg)
+{
+    if (!bytes_number(&arg, &x->chunk_left))
+        x->chunk_left = 0;
+}
+
 static void begin_chunk(struct session *s, struct command *c, struct bytes arg)
 {
     struct smtp *x = session_state(s);
@@ -938,11 +1074,8 @@ static void begin_chunk(struct session *s, struct command *c, struct bytes arg)
         record_word(c->fields, F_command_noted, "bdat_bad_size");
         return;
     }
-    struct upload *upload = x->upload;
-    if (!upload) {
-        upload = upload_new(s, true);
-        upload->last = c->last;
-    }
+    struct upload *upload = x->upload ? x->upload : upload_new(s, true);
+    upload->last = c->last;
     c->ref = upload->id;
     if (size)
         c->begins = UINT64_MAX; /* its reply comes behind the chunk */
@@ -987,22 +1120,17 @@ static void opened(struct session *s, struct command *c, const struct line *line
     case VERB_X_ANONYMOUSTLS:
         x->mode = MODE_TLS;
         break;
-    case VERB_LHLO:
-        session_named(s, 1);
-        x->lmtp = true;
+    case VERB_BURL:
+        arg = begin_burl(c, arg);
         break;
-    case VERB_HELO:
-    case VERB_EHLO:
-        if (x->lmtp)
-            break;
-        session_named(s, 0);
+    case VERB_XEXCH50:
+        begin_xexch50(x, arg);
+        x->mode = MODE_REPLY;
         break;
-    case VERB_XEXCH50: {
-        struct bytes number = arg;
-        if (!bytes_number(&number, &x->chunk_left))
-            x->chunk_left = 0;
+    case VERB_TURN:
+    case VERB_ATRN:
+        x->mode = MODE_REPLY;
         break;
-    }
     default:
         break;
     }
@@ -1012,23 +1140,36 @@ static void opened(struct session *s, struct command *c, const struct line *line
         record_text(c->fields, F_command_arg, arg);
 }
 
-static void command(struct session *s, const struct line *line)
+static struct command *new_command(struct session *s, const struct line *line)
 {
     struct smtp *x = session_state(s);
     struct bytes arg;
     enum verb verb = smtp_verb(line->text, &arg);
-    if (client_line_cut(s, line, smtp_is_command(line->text), &x->adrift))
-        return;
-    client_line_early(s, line, &x->early);
-    make_room(s);
     if (verb != VERB_UNKNOWN) {
         x->secret_zone = false;
         struct command *c = dialogue_command(s, line, (uint16_t)verb, bytes_of_string(verb_names[verb]));
         client_line_note(s, c, line);
         opened(s, c, line, verb, arg);
-        return;
+        return c;
     }
-    client_line_unknown(s, line, VERB_UNKNOWN, x->secret_zone);
+    struct bytes rest = line->text;
+    bytes_word(&rest);
+    struct command *c = client_line_unknown(s, line, VERB_UNKNOWN, x->secret_zone);
+    c->ref = untold_add(&x->untold, rest);
+    x->secret_zone |= untold_is_login(line->text);
+    return c;
+}
+
+static void command(struct session *s, const struct line *line)
+{
+    struct smtp *x = session_state(s);
+    if (client_line_cut(s, line, smtp_is_command(line->text), &x->adrift))
+        return;
+    client_line_early(s, line, &x->early);
+    make_room(s);
+    struct command *c = new_command(s, line);
+    if (dialogue_pending(s, 0) == c)
+        note_pipelined(s, c);
 }
 
 /* --- contents, as they come --- */
@@ -1093,6 +1234,13 @@ static struct command *content_command(struct session *s)
     return NULL;
 }
 
+static void early_chunk(struct session *s, const struct chunk *chunk)
+{
+    struct smtp *x = session_state(s);
+    const struct line octets = {.first = chunk->first, .last = chunk->last};
+    client_line_early(s, &octets, &x->early);
+}
+
 static bool read_content(struct session *s, struct input *in)
 {
     struct smtp *x = session_state(s);
@@ -1101,6 +1249,7 @@ static bool read_content(struct session *s, struct input *in)
         return false;
     if (chunk.end == CHUNK_DOUBT)
         return judge_doubt(s, in, &chunk);
+    early_chunk(s, &chunk);
     if (x->upload && chunk.bytes.len)
         push(x->upload, &chunk);
     if (chunk.end != CHUNK_LAST)
@@ -1130,6 +1279,7 @@ static bool read_chunk(struct session *s, struct input *in)
     if (x->chunk_left) {
         if (!input_take(in, x->chunk_left, &chunk))
             return false;
+        early_chunk(s, &chunk);
         x->chunk_left -= chunk.bytes.len;
         if (x->upload)
             push(x->upload, &chunk);
@@ -1171,6 +1321,10 @@ static bool decide(struct session *s, struct input *in)
     if (!whole && here.len && !session_closed(s, CLIENT) && !(x->mode == MODE_TLS && here.len >= 3))
         return false;                                      /* the rest of the line is to come */
     is_command &= x->mode != MODE_TLS || !tls_follows(in); /* else clear text put in before it */
+    if (x->mode == MODE_REPLY) {
+        x->mode = MODE_COMMANDS;
+        return true;
+    }
     if (x->mode == MODE_AUTH) {
         x->mode = is_command ? MODE_COMMANDS : MODE_ANSWER;
         return true;
@@ -1224,6 +1378,7 @@ static void read_client(struct session *s, struct input *in)
         case MODE_DATA:
         case MODE_AUTH:
         case MODE_TLS:
+        case MODE_REPLY:
             moved = decide(s, in);
             break;
         case MODE_DEAF:
@@ -1254,6 +1409,8 @@ static void lost(struct session *s, enum side side, uint64_t len, const struct m
         x->login->cut = true;
     if (side == SERVER && x->open)
         x->open->replies_lost = true;
+    if (x->login && side == CLIENT)
+        sasl_lost(&x->login->sasl);
     if (side == SERVER && x->reply)
         x->reply->reply.cut = true;
 }
@@ -1270,7 +1427,7 @@ static const char *role(struct session *s)
 {
     const struct smtp *x = session_state(s);
     uint16_t port = session_port(s, SERVER);
-    if (x->lmtp || port == 24)
+    if (is_lmtp(s))
         return "delivery";
     if (x->logged_in || port == 587 || port == 465)
         return "submission";
@@ -1282,8 +1439,8 @@ static void write_facts(struct session *s)
     const struct smtp *x = session_state(s);
     struct record *facts = session_facts(s);
     record_word(facts, F_session_role, role(s));
-    if (!record_has(facts, F_session_starttls) && x->greeted)
-        record_word(facts, F_session_starttls, x->starttls_offered ? "offered" : "not_offered");
+    if (!record_has(facts, F_session_starttls) && starttls(x))
+        record_word(facts, F_session_starttls, starttls(x));
     client_line_write_early(s, x->early);
     write_number(facts, F_session_messages, x->messages);
     write_number(facts, F_session_rcpt_ok, x->rcpt_ok);
@@ -1318,6 +1475,7 @@ static void close(struct session *s)
         upload_free(x, x->uploads);
     login_free(x->login);
     free(x->user);
+    untold_release(&x->untold);
     buf_release(&x->helo);
     buf_release(&x->server_name);
 }

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "login.h"
 #include "mail/content.h"
+#include "untold.h"
 
 enum verb {
     VERB_UNKNOWN,
@@ -19,8 +20,25 @@ enum verb smtp_verb(struct bytes line, struct bytes *arg);
 /* Is this line a command beyond reasonable doubt: a known verb, and behind it what the verb asks for? */
 bool smtp_is_command(struct bytes line);
 
-/* "250", "250-", "250 text": false where it is no reply line. *last: no more lines follow. */
+/* "250", "250-", "250 text": three digits, whatever they are (000 becomes 1000); false where it is no reply line.
+ *last: no more lines follow. */
 bool smtp_reply_line(struct bytes line, uint32_t *code, bool *last, struct bytes *text);
+
+/* Is it a code that records have a place for? Others answer their command, and that is all. */
+static inline bool smtp_code_is_known(uint32_t code)
+{
+    return code >= 100 && code < 600;
+}
+
+static inline bool smtp_is_ok(uint32_t code)
+{
+    return code >= 200 && code < 300;
+}
+
+static inline bool smtp_is_refusal(uint32_t code)
+{
+    return code >= 400 && code < 600;
+}
 
 /* Cuts an enhanced status code (RFC 2034) off the front of a reply's text; empty where there is none. */
 struct bytes smtp_status(struct bytes *text);
@@ -66,7 +84,7 @@ struct transaction {
     struct upload *upload;    /* not owned */
     bool replies_lost;        /* some replies to it were not captured: whose each of the others is, is a guess */
     bool unproven;            /* the reply to its MAIL was not seen */
-    bool smuggled, unsure, data_refused;
+    bool smuggled, unsure, content_refused;
 };
 
 struct smtp_reply {     /* one reply, whole */
@@ -92,6 +110,7 @@ uint64_t transaction_waiting(const struct transaction *t);
 struct message_facts {    /* what a message record repeats of its session */
     const char *ended_by; /* rset, quit, helo, mail, close, data */
     bool server_closed;   /* the server was seen to its end: what it did not say it never said */
+    bool lost;            /* octets of the session were not captured */
     bool lmtp;
     struct bytes helo, server_name;
     bool logged_in, login_unknown;

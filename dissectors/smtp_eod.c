@@ -160,6 +160,10 @@ enum eod_verdict smtp_judge_eod(struct session *s, struct input *client, const s
     e.lost_behind |= dialogue_adrift(s) || input_gap_ahead(session_input(s, SERVER));
     look_at_replies(s, client, session_input(s, SERVER), &a);
     bool patient = session_patient(s, CLIENT);
+    if (more && a.count && e.first.first.seen > a.first[0].at && a.first[0].seen > chunk->last.at) {
+        more = false; /* it was sent when the answer was there: before, there was silence */
+        e.commands = 0;
+    }
     enum eod_verdict verdict;
     if (!more && a.count && a.first[0].seen > chunk->last.at && a.codes[0] != 421)
         verdict = EOD_ENDS; /* the client fell silent and the server answered */

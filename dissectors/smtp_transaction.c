@@ -76,11 +76,11 @@ void transaction_rcpt(struct transaction *t, const struct command *rcpt, const s
                       const struct limits *limits)
 {
     t->last = reply->code && reply->last.when > rcpt->last.when ? reply->last : rcpt->last;
-    t->rcpt_refused += reply->code >= 400;
+    t->rcpt_refused += smtp_is_refusal(reply->code);
     t->replies_lost |= !reply->code;
     if (t->rcpt_count >= limits->rcpt) {
         t->rcpt_omitted++;
-        t->omitted_waiting += reply->code >= 200 && reply->code < 300;
+        t->omitted_waiting += smtp_is_ok(reply->code);
         return;
     }
     if (t->rcpt_count == t->rcpt_cap) {
@@ -97,15 +97,10 @@ void transaction_rcpt(struct transaction *t, const struct command *rcpt, const s
     keep_text(t, r, reply);
 }
 
-static bool is_accepted(uint32_t code)
-{
-    return code >= 200 && code < 300;
-}
-
 /* Does it wait for a reply of its own? Where its reply to RCPT was not captured, it may. */
 static bool is_waiting(const struct transaction *t, const struct recipient *r)
 {
-    return is_accepted(r->code) || (!r->code && t->replies_lost);
+    return smtp_is_ok(r->code) || (!r->code && t->replies_lost);
 }
 
 bool transaction_rcpt_final(struct transaction *t, const struct smtp_reply *reply, bool unsure)
@@ -139,9 +134,9 @@ uint64_t transaction_waiting(const struct transaction *t)
 
 static const char *verdict_of(uint32_t code)
 {
-    if (!code)
-        return "unknown";
-    return code < 400 ? "accepted" : code < 500 ? "deferred" : "rejected";
+    if (smtp_is_ok(code))
+        return "accepted";
+    return !smtp_is_refusal(code) ? "unknown" : code < 500 ? "deferred" : "rejected";
 }
 
 static void write_rcpts(const struct transaction *t, struct record *m, const struct message_facts *facts)
@@ -154,11 +149,11 @@ static void write_rcpts(const struct transaction *t, struct record *m, const str
         if (r->form)
             record_word(m, F_rcpt_form, r->form);
         record_word(m, F_rcpt_verdict, verdict_of(unheard ? 0 : r->final_code ? r->final_code : r->code));
-        if (r->code)
+        if (smtp_code_is_known(r->code))
             record_number(m, F_rcpt_code, r->code);
         if (*r->status)
             record_text(m, F_rcpt_status, bytes_of_string(r->status));
-        if (r->final_code)
+        if (smtp_code_is_known(r->final_code))
             record_number(m, F_rcpt_final_code, r->final_code);
         if (*r->final_status)
             record_text(m, F_rcpt_final_status, bytes_of_string(r->final_status));
@@ -212,7 +207,8 @@ static struct bytes queue_id(struct bytes text)
 static void write_reply(const struct transaction *t, struct record *m, const struct smtp_reply *reply)
 {
     struct bytes text = bytes_part(reply->lines, 0, bytes_index(reply->lines, '\n'));
-    record_number(m, F_message_code, reply->code);
+    if (smtp_code_is_known(reply->code))
+        record_number(m, F_message_code, reply->code);
     struct bytes id = queue_id(text), rest = text;
     struct bytes status = smtp_status(&rest);
     if (status.len)
@@ -235,9 +231,12 @@ static const char *verdict(const struct transaction *t, const struct smtp_reply 
             best = t->rcpts[i].final_code;
     if (best)
         return verdict_of(best);
+    bool given_up = facts->server_closed || (strcmp(facts->ended_by, "close") != 0 && !facts->lost);
+    if (t->content_refused)
+        return "rejected";
     if (t->upload)
-        return t->upload->ended || !facts->server_closed ? "unknown" : "aborted";
-    if (t->data_refused || (t->rcpt_refused && t->rcpt_refused == t->rcpt_count + t->rcpt_omitted))
+        return t->upload->ended || !given_up ? "unknown" : "aborted";
+    if (t->rcpt_refused && t->rcpt_refused == t->rcpt_count + t->rcpt_omitted)
         return "rejected";
     return strcmp(facts->ended_by, "close") != 0 || facts->server_closed ? "aborted" : "unknown";
 }

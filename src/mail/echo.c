@@ -66,12 +66,8 @@ void echo_clear(struct echo *e)
     echo_release(e);
 }
 
-void echo_add(struct echo *e, struct bytes secret)
+static void remember(struct echo *e, struct bytes secret)
 {
-    if (secret.len > ECHO_TEXT_MOST)
-        e->too_long = true;
-    if (secret.len < ECHO_LEAST || secret.len > ECHO_TEXT_MOST || e->full)
-        return;
     if (!e->count)
         e->key = key_new();
     struct echo_secret s = {.lead = 1, .len = secret.len};
@@ -90,6 +86,16 @@ void echo_add(struct echo *e, struct bytes secret)
     if (!(e->count & (e->count - 1))) /* grows at 0, 1, 2, 4, 8 */
         e->secrets = memory_resize(e->secrets, (e->count ? e->count * 2u : 1u) * sizeof s);
     e->secrets[e->count++] = s;
+}
+
+void echo_add(struct echo *e, struct bytes secret)
+{
+    if (secret.len > ECHO_TEXT_MOST)
+        e->too_long = true;
+    if (secret.len >= ECHO_BEGINNING + ECHO_BEGINNING / 2 && !e->full)
+        remember(e, bytes_part(secret, 0, ECHO_BEGINNING)); /* a server may repeat it cut */
+    if (secret.len >= ECHO_LEAST && secret.len <= ECHO_TEXT_MOST && !e->full)
+        remember(e, secret);
 }
 
 static bool occurs(const struct echo_secret *s, uint64_t key, struct bytes text)

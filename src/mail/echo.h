@@ -14,7 +14,8 @@ struct echo {
 };
 
 enum {
-    ECHO_SECRETS = 16,     /* remembered */
+    ECHO_SECRETS = 32,     /* remembered, beginnings included */
+    ECHO_BEGINNING = 8,    /* octets at the front of a secret of 12 or more that count as a repetition of it */
     ECHO_LEAST = 3,        /* octets of a secret; a shorter one is found in any text and is not remembered */
     ECHO_TEXT_MOST = 4096, /* octets of a text; a longer one counts as a repetition */
 };
@@ -27,8 +28,8 @@ void echo_clear(struct echo *e);
 
 void echo_add(struct echo *e, struct bytes secret);
 
-/* Does the text contain a remembered secret, as sent, case-sensitively? Also true where that is not looked into: see
-   `full` and ECHO_TEXT_MOST. False where nothing was remembered. */
+/* Does the text contain a remembered secret or the beginning of one, as sent, case-sensitively? Also true where that is
+   not looked into: see `full` and ECHO_TEXT_MOST. False where nothing was remembered. */
 bool echo_found(const struct echo *e, struct bytes text);
 
 #endif

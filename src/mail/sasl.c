@@ -44,6 +44,17 @@ static const struct {
     {"EXTERNAL", EXTERNAL}, {"ANONYMOUS", ANONYMOUS},
 };
 
+static bool is_known_by_name_only(const char *mechanism)
+{
+    static const char *const names[] = {"GSSAPI",  "KERBEROS_V4", "KERBEROS_V5", "SKEY",       "OTP",      "SRP",
+                                        "SECURID", "NMAS_LOGIN",  "OPENID20",    "SAML20",     "GS2-KRB5", "EAP-AES128",
+                                        "WEAUTH",  "MSN",         "DIGEST",      "LOGIN-TOKEN"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(mechanism, names[i]))
+            return true;
+    return false;
+}
+
 static enum family family_of(const char *mechanism)
 {
     for (size_t i = 0; i < sizeof mechanisms / sizeof *mechanisms; i++)
@@ -52,18 +63,24 @@ static enum family family_of(const char *mechanism)
     return strncmp(mechanism, "SCRAM-", 6) ? UNKNOWN : SCRAM;
 }
 
+/* A name that nobody knows is told only where it is written as RFC 4422 section 3.1 has it, in upper case: somebody may
+   have put a secret there. */
 static void name_mechanism(struct sasl *x, struct bytes name)
 {
-    bool plausible = name.len >= 1 && name.len < sizeof x->mechanism; /* RFC 4422 section 3.1 */
+    bool plausible = name.len >= 1 && name.len < sizeof x->mechanism, lower = false;
     for (size_t i = 0; plausible && i < name.len; i++) {
         uint8_t c = byte_upper(name.data[i]);
         plausible = byte_is_letter(c) || byte_is_digit(c) || c == '-' || c == '_';
+        lower |= c != name.data[i];
         x->mechanism[i] = (char)c;
     }
-    if (!plausible)
-        memcpy(x->mechanism, "?", sizeof "?");
-    else
-        x->mechanism[name.len] = '\0';
+    x->mechanism[plausible ? name.len : 0] = '\0';
+    x->family = (uint8_t)family_of(x->mechanism);
+    if (plausible && (!lower || x->family != UNKNOWN || is_known_by_name_only(x->mechanism)))
+        return;
+    memcpy(x->mechanism, "?", sizeof "?");
+    x->family = UNKNOWN;
+    echo_add(&x->echo, name);
 }
 
 void sasl_release(struct sasl *x)
@@ -80,13 +97,15 @@ void sasl_begin(struct sasl *x, struct bytes mechanism)
 {
     sasl_release(x);
     name_mechanism(x, mechanism);
-    x->family = (uint8_t)family_of(x->mechanism);
 }
 
 static void fact_set(struct sasl *x, enum sasl_fact f, struct bytes value)
 {
     if (!value.len && f != SASL_USER)
         return; /* an empty user is a fact, an empty anything else says nothing */
+    for (size_t i = 0; i < value.len; i++)
+        if (value.data[i] < ' ')
+            return; /* no name: another mechanism's message, its secret included */
     if (!x->told) {
         x->told = memory_get(sizeof *x->told);
         for (unsigned i = 0; i < SASL_FACTS; i++)
@@ -139,7 +158,9 @@ static void read_plain(struct sasl *x, struct bytes m)
 static void read_login(struct sasl *x, struct bytes m)
 {
     struct bytes user;
-    if (x->answers == 1 && x->asked != ASKED_SECRET)
+    if (bytes_index(m, 0) < m.len)
+        saw_secret(x, m); /* PLAIN's message */
+    else if (x->answers == 1 && x->asked != ASKED_SECRET)
         fact_set(x, SASL_USER, m);
     else if (x->asked != ASKED_USER || !sasl_fact(x, SASL_USER, &user) || !bytes_equal(user, m))
         saw_secret(x, m);
@@ -272,7 +293,10 @@ static void read_oauth_pairs(struct sasl *x, struct bytes m)
         struct bytes pair = bytes_part(m, 0, end);
         m = bytes_part(m, end + 1, SIZE_MAX);
         if (x->family == XOAUTH2 && bytes_starts_nocase(pair, BYTES("user="))) {
-            fact_set(x, SASL_USER, bytes_part(pair, 5, SIZE_MAX));
+            if (bytes_find_nocase(pair, BYTES("auth=")) != SIZE_MAX) /* no ^A between: where the user ends is a guess */
+                saw_secret(x, pair);
+            else
+                fact_set(x, SASL_USER, bytes_part(pair, 5, SIZE_MAX));
         } else if (bytes_starts_nocase(pair, BYTES("auth="))) {
             struct bytes value = bytes_part(pair, 5, SIZE_MAX), token = value;
             bytes_word(&token); /* "Bearer" */
@@ -286,7 +310,8 @@ static void read_oauthbearer(struct sasl *x, struct bytes m)
 {
     struct bytes user, rest = m;
     if (gs2_header(&rest, &user)) {
-        fact_saslname(x, SASL_USER, user);
+        if (user.len)
+            fact_saslname(x, SASL_USER, user);
         m = rest;
     }
     read_oauth_pairs(x, m);
@@ -309,7 +334,8 @@ static void read_ntlm(struct sasl *x, struct bytes m, bool challenge)
     }
     if (challenge)
         x->asked = n.unicode ? ASKED_UNICODE : ASKED_NOTHING;
-    fact_set(x, SASL_USER, buf_bytes(&n.user));
+    if (n.user.len)
+        fact_set(x, SASL_USER, buf_bytes(&n.user));
     fact_unless_known(x, SASL_NTLM_DOMAIN, buf_bytes(&n.domain), challenge);
     fact_unless_known(x, SASL_NTLM_HOST, buf_bytes(&n.host), challenge);
     fact_unless_known(x, SASL_NTLM_DNS_DOMAIN, buf_bytes(&n.dns_domain), challenge);
@@ -317,8 +343,19 @@ static void read_ntlm(struct sasl *x, struct bytes m, bool challenge)
     ntlm_release(&n);
 }
 
+static bool sends_its_secret(const struct sasl *x)
+{
+    return x->family == PLAIN || x->family == LOGIN || x->family == XOAUTH2 || x->family == OAUTHBEARER;
+}
+
 static void read_answer(struct sasl *x, struct bytes m)
 {
+    if (x->lost) {
+        bool only_user = x->family == LOGIN && x->asked != ASKED_SECRET && x->answers < 2;
+        if (sends_its_secret(x) && !only_user)
+            saw_secret(x, m);
+        return;
+    }
     switch ((enum family)x->family) {
     case PLAIN:
         read_plain(x, m);
@@ -346,7 +383,8 @@ static void read_answer(struct sasl *x, struct bytes m)
         break;
     case EXTERNAL:
     case ANONYMOUS:
-        fact_set(x, SASL_USER, m);
+        if (m.len)
+            fact_set(x, SASL_USER, m);
         break;
     case UNKNOWN:
         break;
@@ -404,6 +442,9 @@ void sasl_client(struct sasl *x, struct bytes line)
         echo_add(&x->echo, buf_bytes(&message));
         read_answer(x, buf_bytes(&message));
     } else {
+        struct bytes rest = line, word;
+        while ((word = bytes_word(&rest)).len < line.len && word.len)
+            echo_add(&x->echo, word);
         read_broken(x);
     }
     release_wiped(&message);
@@ -414,6 +455,11 @@ void sasl_tell(struct sasl *x, struct bytes user, struct bytes secret, bool clea
     fact_set(x, SASL_USER, user);
     echo_add(&x->echo, secret);
     x->cleartext_secret |= cleartext && secret.len;
+}
+
+void sasl_lost(struct sasl *x)
+{
+    x->lost = true;
 }
 
 void sasl_server(struct sasl *x, struct bytes line)

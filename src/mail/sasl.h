@@ -28,6 +28,7 @@ struct sasl {
     bool cleartext_secret;  /* a secret that its message gives away (PLAIN, LOGIN, XOAUTH2, OAUTHBEARER) was sent */
     bool cancelled;         /* the client answered "*" */
     bool bad_base64;        /* an answer of the client was none */
+    bool lost;              /* private: sasl_lost() was called */
     uint8_t asked;          /* private: what the last challenge asked for */
     uint16_t answers;       /* of the client, the initial response included, "*" not */
     struct echo echo;       /* every answer as sent and decoded, and the secrets inside */
@@ -40,6 +41,9 @@ void sasl_begin(struct sasl *x, struct bytes mechanism);
 /* One answer of the client or its initial response, as sent: base64, "=" (empty), "*" (cancels), or nothing. */
 void sasl_client(struct sasl *x, struct bytes line);
 
+/* Octets of the client were lost: which answer comes next is not known, so no further one tells a fact. */
+void sasl_lost(struct sasl *x);
+
 /* One challenge of the server as sent, behind "334 " or "+ ": base64, or anything, which then tells nothing. */
 void sasl_server(struct sasl *x, struct bytes line);
 
@@ -47,8 +51,8 @@ void sasl_server(struct sasl *x, struct bytes line);
    `cleartext`: the secret stood there as it is, and not a digest made with it. */
 void sasl_tell(struct sasl *x, struct bytes user, struct bytes secret, bool cleartext);
 
-/* Was the fact told, and not as nothing? The view lives until the next call that changes x. At most 1024 octets are
- * kept of each. */
+/* Was the fact told? A user may have been told as nothing, by PLAIN and LOGIN. The view lives until the next call that
+   changes x. At most 1024 octets are kept of each. */
 bool sasl_fact(const struct sasl *x, enum sasl_fact f, struct bytes *ret);
 
 /* Sets mech, user, authzid, cleartext_secret and ntlm of an `auth` record. */

@@ -46,6 +46,20 @@ static void found_at_every_place(void **state)
     echo_release(&e);
 }
 
+static void beginnings(void **state)
+{
+    (void)state;
+    struct echo e;
+    echo_init(&e);
+    echo_add(&e, BYTES("elevenwords"));
+    assert_false(echo_found(&e, BYTES("elevenword...")));
+    echo_add(&e, BYTES("correct-horse"));
+    assert_true(echo_found(&e, BYTES("cannot read correct-...")));
+    assert_false(echo_found(&e, BYTES("correct")));
+    assert_false(echo_found(&e, BYTES("rect-horse")));
+    echo_release(&e);
+}
+
 static void zeros_weigh_something(void **state)
 {
     (void)state;
@@ -91,7 +105,7 @@ static void too_long_to_tell(void **state)
     assert_true(echo_found(&e, bytes_of(text, ECHO_TEXT_MOST + 1)));
     echo_clear(&e);
     echo_add(&e, bytes_of(text, sizeof text));
-    assert_false(echo_found(&e, bytes_of(text, ECHO_TEXT_MOST)));
+    assert_false(echo_found(&e, BYTES("zzzzzzzzzzzzzzzzzzzzzzzz")));
     assert_true(echo_found(&e, bytes_of(text, sizeof text)));
     echo_clear(&e);
     echo_add(&e, bytes_of(text, ECHO_TEXT_MOST));
@@ -102,9 +116,8 @@ static void too_long_to_tell(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_remembered),    cmocka_unit_test(found_at_every_place),
-        cmocka_unit_test(zeros_weigh_something), cmocka_unit_test(many),
-        cmocka_unit_test(too_long_to_tell),
+        cmocka_unit_test(nothing_remembered),    cmocka_unit_test(beginnings), cmocka_unit_test(found_at_every_place),
+        cmocka_unit_test(zeros_weigh_something), cmocka_unit_test(many),       cmocka_unit_test(too_long_to_tell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
