@@ -398,6 +398,8 @@ static bool setting(struct parser *p, struct bytes line, bool *known)
             p->d->midstream = true;
         else if (bytes_equal(line, BYTES("any-port")))
             p->d->any_port = true;
+        else if (bytes_equal(line, BYTES("lookalikes")))
+            p->d->lookalikes = true;
         else if (bytes_equal(line, BYTES("ipv6")))
             p->d->ipv6 = true;
         else

@@ -49,6 +49,7 @@ struct dialogue_file {
 
     /* Settings of the traffic. */
     uint16_t port;
+    bool lookalikes; /* its contents hold commands, which are read as such where the DATA before them is lost */
     bool midstream, ipv6, only_client, only_server, copies, copies_tagged;
     enum dialogue_acks acks;
     enum dialogue_close close;

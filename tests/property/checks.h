@@ -16,9 +16,9 @@ bool checks_acks_unusable(struct bytes ndjson);
 bool checks_several(const struct trace *t);
 
 /* After a removal: every command (verb and argument) stands among those of the whole trace, no oftener than there, `?`
-   apart (where the whole trace had nothing missing); and every conversation of which octets went, with others behind
-   them, admits it. False, with what is wrong. */
-bool checks_drop(struct bytes whole, struct bytes rest, const struct trace *left, const struct trace *gone,
-                 struct error *err);
+   apart, unless its contents hold `lookalikes` of commands; and every conversation of which octets went, with others
+   behind them, admits it. False, with what is wrong. */
+bool checks_drop(struct bytes whole, bool lookalikes, struct bytes rest, const struct trace *left,
+                 const struct trace *gone, struct error *err);
 
 #endif

@@ -23,7 +23,7 @@ struct subject { /* one file */
     struct trace trace;
     struct replay_settings settings;
     struct buf ndjson, form; /* of the trace as it is */
-    bool several, order;
+    bool several, order, lookalikes;
 };
 
 static bool ends_with(const char *text, const char *end)
@@ -56,6 +56,7 @@ static bool load(struct subject *s, const char *path, struct error *err)
     if (ok) {
         dialogue_file_packets(&d, &s->trace);
         replay_settings(&s->settings, &d);
+        s->lookalikes = d.lookalikes;
     }
     dialogue_file_release(&d);
     free(text);
@@ -100,7 +101,7 @@ static bool holds(const struct subject *s, const struct options *opt, uint64_t s
     if (!checks_form(buf_bytes(&o->ndjson), s->several, &o->form, &o->err))
         return false;
     if (opt->drop)
-        return checks_drop(buf_bytes(&s->ndjson), buf_bytes(&o->ndjson), &o->trace, &o->gone, &o->err);
+        return checks_drop(buf_bytes(&s->ndjson), s->lookalikes, buf_bytes(&o->ndjson), &o->trace, &o->gone, &o->err);
     return bytes_equal(buf_bytes(&s->form), buf_bytes(&o->form)) || error_set(&o->err, "other records");
 }
 
