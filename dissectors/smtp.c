@@ -617,10 +617,12 @@ static void write_code(struct session *s, struct command *c, const struct smtp_r
     write_text(s, c, reply);
 }
 
+/* Where acknowledgments mean nothing they all are as the first: then nothing is known. */
 static void note_pipelined(struct session *s, struct command *c)
 {
     struct smtp *x = session_state(s);
-    if (!x->caps_known || x->pipelining_offered || !x->replied || c->silent || c->first.seen > x->replied)
+    if (!x->caps_known || x->pipelining_offered || !x->replied || c->silent || c->first.seen > x->replied ||
+        c->first.seen <= session_start(s, SERVER) || !session_acks_usable(s, CLIENT))
         return;
     session_note(s, NOTE_pipelined_without_offer);
     record_word(c->fields, F_command_noted, "pipelined_without_offer");
@@ -854,7 +856,7 @@ static bool is_behind_content(struct session *s, const struct command *c, const 
     struct smtp *x = session_state(s);
     const struct command *next = dialogue_pending(s, 1);
     bool content = (c->kind == VERB_DATA && c->phase) || (c->kind == VERB_BDAT && c->phase);
-    if (!x->lmtp || !content || !x->open || !x->open->replies_lost || !next || next->begins >= reply->first.seen)
+    if (!is_lmtp(s) || !content || !x->open || !x->open->replies_lost || !next || next->begins >= reply->first.seen)
         return false;
     if (only_verb(reply->code) >= 0)
         return next->kind == only_verb(reply->code);
@@ -929,7 +931,8 @@ static void take_reply_line(struct session *s, const struct line *line)
     uint32_t code;
     bool last;
     struct bytes text;
-    if (!smtp_reply_line(line->text, &code, &last, &text)) {
+    bool is_reply = smtp_reply_line(line->text, &code, &last, &text);
+    if (!is_reply || (line->broken && !smtp_code_is_known(code))) {
         if (line->broken || line->end == LINE_CUT) {
             session_note(s, NOTE_reply_cut);
             return;
