@@ -14,6 +14,9 @@ enum verb {
 #undef VERB
 };
 
+/* As records spell it; "?" for VERB_UNKNOWN. */
+const char *smtp_verb_name(enum verb verb);
+
 /* The verb a line begins with; *arg gets the rest, trimmed. */
 enum verb smtp_verb(struct bytes line, struct bytes *arg);
 
@@ -42,6 +45,18 @@ static inline bool smtp_is_refusal(uint32_t code)
 
 /* Cuts an enhanced status code (RFC 2034) off the front of a reply's text; empty where there is none. */
 struct bytes smtp_status(struct bytes *text);
+
+struct smtp_reply {     /* one reply, whole */
+    uint32_t code;      /* 0: none was seen; outside 100 to 599: none to tell */
+    struct bytes lines; /* the texts of its lines, joined by LF */
+    uint32_t count;
+    struct mark first, last;
+    bool cut; /* a gap is inside it */
+};
+
+/* The text of a reply without the enhanced status code of its first line, wherever a line has that; lines joined by LF.
+ */
+void smtp_reply_text(const struct smtp_reply *reply, struct buf *text);
 
 /* --- the content being sent: DATA's, or that of all BDATs up to LAST --- */
 
@@ -85,14 +100,6 @@ struct transaction {
     bool replies_lost;        /* some replies to it were not captured: whose each of the others is, is a guess */
     bool unproven;            /* the reply to its MAIL was not seen */
     bool smuggled, unsure, content_refused;
-};
-
-struct smtp_reply {     /* one reply, whole */
-    uint32_t code;      /* 0: none was seen */
-    struct bytes lines; /* the texts of its lines, joined by LF */
-    uint32_t count;
-    struct mark first, last;
-    bool cut; /* a gap is inside it */
 };
 
 /* The transaction that an accepted MAIL opens. */

@@ -180,13 +180,7 @@ enum eod_verdict smtp_judge_eod(struct session *s, struct input *client, const s
         ret->honoured = "no";
     if (e.commands) {
         struct bytes arg;
-        static const char *const names[] = {
-            "?",
-#define VERB(id, text) text,
-#include "smtp_verbs.def"
-#undef VERB
-        };
-        ret->verb = names[smtp_verb(e.first.text, &arg)];
+        ret->verb = smtp_verb_name(smtp_verb(e.first.text, &arg));
     }
     return verdict;
 }

@@ -1,0 +1,233 @@
+/* The server's lines: replies of one line or several (RFC 5321 4.2.1), and whose they are. */
+#include "base/memory.h"
+#include "smtp_state.h"
+
+#include <stdlib.h>
+
+static void greeting(struct session *s, const struct smtp_reply *reply)
+{
+    struct smtp *x = session_state(s);
+    struct record *facts = session_facts(s);
+    struct bytes first = bytes_part(reply->lines, 0, bytes_index(reply->lines, '\n')), rest = first;
+    x->greeted = true;
+    record_text(facts, F_session_banner, first);
+    struct bytes name = bytes_word(&rest);
+    if (reply->code == 220 && name.len) {
+        record_text(facts, F_session_server_name, name);
+        smtp_set_text(s, &x->server_name, name);
+    }
+}
+
+/* The command whose content or answer the server does not wait for the end of. */
+static struct command *interrupted(struct session *s, const struct smtp_reply *reply)
+{
+    struct command *c = dialogue_pending(s, 0);
+    return c && c->begins == UINT64_MAX && c->first.at < reply->first.seen ? c : NULL;
+}
+
+/* A reply where the content goes on behind lost octets: its end was among them, unless the server gave up. */
+static void end_lost_content(struct session *s, const struct smtp_reply *reply)
+{
+    struct smtp *x = session_state(s);
+    struct input *client = session_input(s, CLIENT);
+    if (x->mode == MODE_CONTENT && input_is_behind_gap(client) && reply->code != 421)
+        input_settle(client, true);
+}
+
+static bool is_greeting(struct session *s, const struct smtp_reply *reply)
+{
+    struct smtp *x = session_state(s);
+    if (x->greeted || x->lost_replies)
+        return false;
+    if (!session_from_start(s))
+        return reply->code == 220 && !dialogue_pending(s, 0);
+    struct command *c = dialogue_pending(s, 0);
+    return reply->code == 220 || smtp_is_refusal(reply->code) || !c || c->begins >= reply->first.seen;
+}
+
+/* The verb that alone can have this reply, else -1. */
+static int only_verb(uint32_t code)
+{
+    switch (code) {
+    case 220:
+        return VERB_STARTTLS;
+    case 221:
+        return VERB_QUIT;
+    case 235:
+    case 334:
+    case 535:
+        return VERB_AUTH;
+    case 354:
+        return VERB_DATA;
+    default:
+        return -1;
+    }
+}
+
+/* LMTP, with replies lost: how many the content still gets is not known. Is this one the next command's? It is where
+   its code is that command's alone, or the client had the earlier ones when it sent that command. */
+static bool is_behind_content(struct session *s, const struct command *c, const struct smtp_reply *reply)
+{
+    struct smtp *x = session_state(s);
+    const struct command *next = dialogue_pending(s, 1);
+    bool content = (c->kind == VERB_DATA && c->phase) || (c->kind == VERB_BDAT && c->phase);
+    if (!smtp_is_lmtp(s) || !content || !x->open || !x->open->replies_lost || !next ||
+        next->begins >= reply->first.seen)
+        return false;
+    if (only_verb(reply->code) >= 0)
+        return next->kind == only_verb(reply->code);
+    return next->first.seen > c->last.seen && reply->first.at >= next->first.seen;
+}
+
+static void take_reply(struct session *s, const struct smtp_reply *reply)
+{
+    struct smtp *x = session_state(s);
+    char code[4] = {(char)('0' + reply->code / 100 % 10), (char)('0' + reply->code / 10 % 10),
+                    (char)('0' + reply->code % 10), 0};
+    dialogue_count_reply(s, bytes_of_string(code));
+    if (is_greeting(s, reply)) {
+        greeting(s, reply);
+        return;
+    }
+    if (!x->greeted && !session_from_start(s) && reply->code >= 400) {
+        x->greeted = true; /* the greeting itself, or an answer: joined midway, nobody knows */
+        session_note(s, NOTE_reply_adrift);
+        return;
+    }
+    x->greeted = true;
+    struct command *older, *c = dialogue_answers(s, &reply->first, only_verb(reply->code));
+    if (!c && (c = interrupted(s, reply)) != NULL)
+        end_lost_content(s, reply);
+    if (!c) {
+        session_note(s, dialogue_adrift(s) || session_dark(s, CLIENT) ? NOTE_reply_adrift : NOTE_unsolicited_reply);
+        return;
+    }
+    while ((older = dialogue_pending(s, 0)) != c)
+        smtp_unanswered(s, older);
+    if (is_behind_content(s, c, reply)) {
+        smtp_unanswered(s, c);
+        if (!(c = dialogue_answers(s, &reply->first, only_verb(reply->code)))) {
+            session_note(s, NOTE_reply_adrift);
+            return;
+        }
+    }
+    smtp_answer(s, c, reply);
+}
+
+static void partial_free(struct smtp *x)
+{
+    if (!x->reply)
+        return;
+    buf_release(&x->reply->lines);
+    free(x->reply);
+    x->reply = NULL;
+}
+
+static void finish_partial(struct session *s)
+{
+    struct smtp *x = session_state(s);
+    struct partial_reply *p = x->reply;
+    p->reply.lines = buf_bytes(&p->lines);
+    x->reply = NULL; /* it is not looked at from within */
+    take_reply(s, &p->reply);
+    x->reply = p;
+    partial_free(x);
+}
+
+/* Behind lost octets: a reply that goes on, or another one? Another, if its sender had received more since: a reply is
+   sent in one go. */
+static bool is_later_reply(const struct smtp *x, const struct line *line)
+{
+    return line->first.seen > x->reply->reply.first.seen;
+}
+
+static void take_reply_line(struct session *s, const struct line *line)
+{
+    struct smtp *x = session_state(s);
+    uint32_t code;
+    bool last;
+    struct bytes text;
+    bool is_reply = smtp_reply_line(line->text, &code, &last, &text);
+    if (!is_reply || (line->broken && !smtp_code_is_known(code))) {
+        if (line->broken || line->end == LINE_CUT) {
+            session_note(s, NOTE_reply_cut);
+            return;
+        }
+        session_note(s, NOTE_bad_reply);
+        if (!x->reply)
+            return;
+        text = line->text; /* some servers forget the code on the lines between */
+        code = x->reply->reply.code;
+        last = false;
+    }
+    if (x->reply && x->reply->reply.cut && (x->reply->reply.code != code || is_later_reply(x, line)))
+        finish_partial(s);
+    if (!x->reply && last) {
+        struct smtp_reply reply = {.code = code, .lines = text, .count = 1, .first = line->first, .last = line->last};
+        take_reply(s, &reply);
+        return;
+    }
+    if (!x->reply) {
+        x->reply = memory_get(sizeof *x->reply);
+        buf_init(&x->reply->lines, session_limits(s)->line);
+        x->reply->reply = (struct smtp_reply){.code = code, .first = line->first};
+    }
+    struct smtp_reply *r = &x->reply->reply;
+    if (r->code != code)
+        session_note(s, NOTE_code_mismatch);
+    if (r->count++)
+        buf_add_byte(&x->reply->lines, '\n');
+    if (line->end != LINE_CUT) /* half a line would be told as a whole one */
+        buf_add(&x->reply->lines, text);
+    r->last = line->last;
+    if (last)
+        finish_partial(s);
+}
+
+/* A reply is read behind what its sender had received, so that all it may answer is known; unless the client's side
+   itself waits for this very reply. */
+static bool must_wait(struct session *s, const struct line *line)
+{
+    struct smtp *x = session_state(s);
+    if (x->doubt)
+        return true; /* the client's side decides, looking at what stands here */
+    struct command *c = dialogue_pending(s, 0);
+    struct mark mark;
+    bool asked_for = x->mode == MODE_DATA || x->mode == MODE_AUTH || x->mode == MODE_TLS || x->mode == MODE_REPLY;
+    bool waits = !input_unread(session_input(s, CLIENT), &mark) || session_patient(s, CLIENT);
+    if (asked_for && waits && c && c->begins < line->first.seen)
+        return false;
+    return session_patient(s, SERVER);
+}
+
+void smtp_read_server(struct session *s, struct input *in)
+{
+    struct smtp *x = session_state(s);
+    struct line line;
+    struct chunk chunk;
+    unsigned layers_changed = 0;
+    while (!layers_changed) {
+        if (x->mode == MODE_IGNORE) {
+            if (!input_take(in, UINT64_MAX, &chunk))
+                return;
+            continue;
+        }
+        if (input_ahead(in, 0, &line) && must_wait(s, &line))
+            return;
+        if (!input_line(in, &line))
+            return;
+        bool was_tls = session_is_filtered(s);
+        take_reply_line(s, &line);
+        layers_changed = was_tls != session_is_filtered(s); /* `in` is another one now */
+    }
+}
+
+void smtp_end_reply(struct session *s)
+{
+    struct smtp *x = session_state(s);
+    if (!x->reply)
+        return;
+    session_note(s, NOTE_reply_cut);
+    x->reply->reply.cut = true;
+    finish_partial(s);
+}
