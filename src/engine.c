@@ -131,10 +131,11 @@ static void expire(struct engine *e)
 {
     int64_t idle = (int64_t)e->settings.limits.idle * CLOCK_S;
     e->ended_count = 0;
-    for (struct flow *f = flow_idlest(e->flows); f; f = f->busier) {
-        if (e->now - f->last_when >= idle || (f->tcp.end_when && e->now - f->tcp.end_when >= LINGER))
+    for (struct flow *f = flow_first_ended(e->flows); f && e->now - f->tcp.end_when >= LINGER; f = f->later)
+        note_ended(e, f);
+    for (struct flow *f = flow_idlest(e->flows); f && e->now - f->last_when >= idle; f = f->busier)
+        if (!f->ending)
             note_ended(e, f);
-    }
     if (!e->ended_count)
         return;
     qsort(e->ended, e->ended_count, sizeof(struct flow *), by_first_frame);
@@ -195,6 +196,7 @@ void engine_packet(struct engine *e, const struct packet *p)
     flow_touch(e->flows, f, p);
     struct where_to to = {e, f};
     tcp_segment(&f->tcp, side, p, &e->budget, &reader, &to);
+    flow_set_ending(e->flows, f, f->tcp.end_when != 0);
     if (f->session)
         session_offer(f->session);
 }

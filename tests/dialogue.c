@@ -158,7 +158,7 @@ static void flush(struct parser *p)
     p->has_pending = false;
 }
 
-/* What stands before the side: lost, dup, again, @N. */
+/* What stands before the side: lost, dup, again, overN, @N. */
 static bool prefixes(struct parser *p, struct bytes *line, struct step *s)
 {
     for (;;) {
@@ -170,6 +170,12 @@ static bool prefixes(struct parser *p, struct bytes *line, struct step *s)
             s->dup = true;
         } else if (bytes_equal(word, BYTES("again"))) {
             s->again = true;
+        } else if (word.len > 4 && memcmp(word.data, "over", 4) == 0) {
+            uint64_t n;
+
+            if (!number_all(bytes_part(word, 4, SIZE_MAX), &n) || n == 0 || n > 60000)
+                return fail(p, "over wants a number of octets in", *line);
+            s->over = (unsigned)n;
         } else if (word.len > 1 && word.data[0] == '@') {
             bool back = word.data[1] == '-';
             uint64_t n;
@@ -188,7 +194,7 @@ static bool prefixes(struct parser *p, struct bytes *line, struct step *s)
 static bool same_segment(const struct step *a, const struct step *b)
 {
     return a->server == b->server && a->crossing == b->crossing && a->lost == b->lost && a->dup == b->dup &&
-           a->again == b->again && a->shift == b->shift;
+           a->again == b->again && a->over == 0 && b->over == 0 && a->shift == b->shift;
 }
 
 /* Is a turn of that side still going on? A wait does not end it. */
@@ -215,11 +221,13 @@ static bool control(struct parser *p, struct bytes word, struct step *s)
         s->kind = STEP_FIN;
     else if (bytes_equal(word, BYTES("rst")))
         s->kind = STEP_RST;
+    else if (bytes_equal(word, BYTES("syn")))
+        s->kind = STEP_SYN;
     else if (bytes_equal(word, BYTES("ack")))
         s->kind = STEP_ACK;
     else
-        return fail(p, "! wants fin, rst or ack, not", word);
-    if (s->kind != STEP_ACK)
+        return fail(p, "! wants fin, rst, syn or ack, not", word);
+    if (s->kind == STEP_FIN || s->kind == STEP_RST)
         p->closed = true;
     flush(p);
     step_add(p, s);

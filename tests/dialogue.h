@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "trace.h"
 
-enum step_kind { STEP_DATA, STEP_FIN, STEP_RST, STEP_ACK, STEP_WAIT, STEP_CONNECTION };
+enum step_kind { STEP_DATA, STEP_FIN, STEP_RST, STEP_SYN, STEP_ACK, STEP_WAIT, STEP_CONNECTION };
 
 struct step {
     enum step_kind kind;
@@ -19,6 +19,7 @@ struct step {
     unsigned crossing; /* how many turns of the other side its sender had not yet received */
     bool lost, dup;    /* not captured; captured twice */
     bool again;        /* sent a second time right after */
+    unsigned over;     /* begins that many octets before its place, over what was sent already */
     int shift;         /* captured that many packets later than its place */
     int64_t time;      /* STEP_WAIT: ns, may be negative */
     bool same_port;    /* STEP_CONNECTION */

@@ -118,20 +118,21 @@ static void send_segment(struct builder *b, const struct step *s, uint8_t flags,
 {
     struct end *me = b->ends + s->server;
     struct packet p;
+    uint64_t at = me->sent - s->over, end = at + payload.len + ((flags & TCP_FIN) != 0);
 
     b->now += STEP_TIME;
-    p = packet_of(b, s->server, flags, me->sent, payload);
+    p = packet_of(b, s->server, flags, at, payload);
     acknowledgment(b, s->server, &p);
     capture(b, s, &p);
-    me->sent += payload.len + ((flags & TCP_FIN) != 0);
+    me->sent = end > me->sent ? end : me->sent;
 }
 
-static void send_again(struct builder *b, const struct step *s, uint64_t at, struct bytes payload)
+static void send_again(struct builder *b, const struct step *s, uint8_t flags, uint64_t at, struct bytes payload)
 {
     struct packet p;
 
     b->now += STEP_TIME;
-    p = packet_of(b, s->server, TCP_PSH, at, payload);
+    p = packet_of(b, s->server, flags, at, payload);
     acknowledgment(b, s->server, &p);
     capture(b, s, &p);
 }
@@ -197,7 +198,7 @@ static void send_data(struct builder *b, size_t at)
             send_ack(b, !s->server);
     }
     for (size_t done = 0; s->again && done < all.len; done += SEGMENT_SIZE)
-        send_again(b, s, began + done, bytes_part(all, done, SEGMENT_SIZE));
+        send_again(b, s, TCP_PSH, began + done, bytes_part(all, done, SEGMENT_SIZE));
 }
 
 static void connect_both(struct builder *b)
@@ -246,6 +247,7 @@ static void disconnect(struct builder *b)
 static void step(struct builder *b, size_t at)
 {
     const struct step *s = b->d->steps + at;
+    struct packet again;
 
     switch (s->kind) {
     case STEP_DATA:
@@ -256,6 +258,15 @@ static void step(struct builder *b, size_t at)
     case STEP_RST:
         receive(b, s);
         send_segment(b, s, s->kind == STEP_FIN ? TCP_FIN : TCP_RST, (struct bytes){0});
+        if (s->kind == STEP_FIN && s->again)
+            send_again(b, s, TCP_FIN, b->ends[s->server].sent - 1, (struct bytes){0});
+        break;
+    case STEP_SYN:
+        b->now += STEP_TIME;
+        again = packet_of(b, s->server, TCP_SYN, 0, (struct bytes){0});
+        if (s->server)
+            acknowledgment(b, true, &again);
+        capture(b, s, &again);
         break;
     case STEP_ACK:
         receive(b, s);

@@ -11,7 +11,7 @@ struct flow_table {
     size_t bucket_count; /* a power of two, at least the number of flows */
     uint64_t count;
     uint64_t seed;
-    struct flow *oldest, *newest, *idlest, *busiest;
+    struct flow *oldest, *newest, *idlest, *busiest, *first_ended, *last_ended;
 };
 
 struct flow_table *flow_table_new(void)
@@ -187,6 +187,27 @@ struct flow *flow_idlest(const struct flow_table *table)
     return table->idlest;
 }
 
+struct flow *flow_first_ended(const struct flow_table *table)
+{
+    return table->first_ended;
+}
+
+void flow_set_ending(struct flow_table *table, struct flow *f, bool ending)
+{
+    if (f->ending == ending)
+        return;
+    f->ending = ending;
+    if (ending) {
+        f->sooner = table->last_ended;
+        f->later = NULL;
+        *(f->sooner ? &f->sooner->later : &table->first_ended) = f;
+        table->last_ended = f;
+    } else {
+        *(f->sooner ? &f->sooner->later : &table->first_ended) = f->later;
+        *(f->later ? &f->later->sooner : &table->last_ended) = f->sooner;
+    }
+}
+
 uint64_t flow_count(const struct flow_table *table)
 {
     return table->count;
@@ -199,6 +220,7 @@ void flow_remove(struct flow_table *table, struct flow *f)
         link = &(*link)->next_in_bucket;
     *link = f->next_in_bucket;
     take_from_idle_order(table, f);
+    flow_set_ending(table, f, false);
     if (f->older)
         f->older->newer = f->newer;
     else

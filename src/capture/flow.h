@@ -17,6 +17,8 @@ struct flow {
     struct flow *next_in_bucket;
     struct flow *older, *newer;  /* by their first packet */
     struct flow *idler, *busier; /* by their last packet */
+    struct flow *sooner, *later; /* of those that ended: by when they did */
+    bool ending;                 /* in that order */
     struct tcp tcp;
     void *session; /* the owner's; null until there is payload */
     struct address client, server;
@@ -52,8 +54,12 @@ struct flow *flow_add(struct flow_table *table, const struct packet *p, bool vla
 /* Notes that the segment belongs to it: times, tags, and that it is the busiest now. */
 void flow_touch(struct flow_table *table, struct flow *f, const struct packet *p);
 
+/* Puts it into the order of those that ended, or takes it out again. */
+void flow_set_ending(struct flow_table *table, struct flow *f, bool ending);
+
 struct flow *flow_oldest(const struct flow_table *table);
 struct flow *flow_idlest(const struct flow_table *table);
+struct flow *flow_first_ended(const struct flow_table *table);
 uint64_t flow_count(const struct flow_table *table);
 
 /* Takes it out and frees it; what its tcp and session hold was released by the caller. */

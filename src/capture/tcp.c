@@ -11,7 +11,8 @@
 #define LOSS_TIME_NO_ACK (3 * CLOCK_S)
 #define LOSS_HELD_NO_ACK (256 * 1024)
 #define ACK_WINDOW       (UINT64_C(16) << 20)
-#define TCP_EARLY        8 /* packets of a flow, among which its SYN may stand late */
+#define TCP_EARLY        8     /* packets of a flow, among which its SYN may stand late */
+#define EARLY_ACK        65536 /* octets acknowledged before data was captured */
 #define STALE_PACKETS    4
 #define HELD_COST        64 /* what a held segment costs beside its octets */
 
@@ -34,6 +35,29 @@ static uint64_t max64(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* Kept after a gap too: what stands before tail_from is not known. */
+static void keep_tail(struct tcp_half *h, struct bytes data, uint64_t at)
+{
+    uint64_t end = at + data.len, from = data.len > TCP_TAIL ? end - TCP_TAIL : at;
+    if (at != h->tail_to || data.len >= TCP_TAIL)
+        h->tail_from = from;
+    else if (end - h->tail_from > TCP_TAIL)
+        h->tail_from = end - TCP_TAIL;
+    h->tail_to = end;
+    for (uint64_t place = from; place < end; place++)
+        h->tail[place % TCP_TAIL] = data.data[place - at];
+}
+
+/* Octets that were given on come again: how many of those that are still known are others now? */
+static uint64_t compare_tail(const struct tcp_half *h, struct bytes data, uint64_t at)
+{
+    uint64_t end = at + data.len, from = max64(at, h->tail_from), others = 0;
+    end = end < h->tail_to ? end : h->tail_to;
+    for (uint64_t place = from; place < end; place++)
+        others += h->tail[place % TCP_TAIL] != data.data[place - at];
+    return others;
+}
+
 /* Gives octets on and counts them. */
 static void give(struct tcp *t, int side, struct bytes data, const struct octets *where,
                  const struct tcp_reader *reader, void *arg)
@@ -41,6 +65,7 @@ static void give(struct tcp *t, int side, struct bytes data, const struct octets
     struct tcp_half *h = &t->half[side];
     h->next = where->at + data.len;
     h->octets += data.len;
+    keep_tail(h, data, where->at);
     reader->data(arg, side, data, where);
 }
 
@@ -128,11 +153,15 @@ static bool hole_is_lost(struct tcp *t, int side, uint64_t end, int from, uint64
     return now - h->hole_since >= LOSS_TIME_NO_ACK && t->half[!side].last_when < h->hole_since;
 }
 
-/* What is held is the beginning. */
+/* What is held is the beginning; or, where the other side's SYN was captured, what it acknowledged first. */
 static void begin_here(struct tcp *t, int side, struct tcp_budget *budget, const struct tcp_reader *reader, void *arg)
 {
     struct tcp_half *h = &t->half[side];
-    h->start = h->next = h->held->where.at;
+    h->midway = true;
+    h->start = h->held->where.at;
+    if (t->half[!side].syn && h->acked_from && h->acked_from < h->start && h->start - h->acked_from < EARLY_ACK)
+        h->start = h->acked_from;
+    h->next = h->start;
     drain(t, side, budget, reader, arg);
 }
 
@@ -166,8 +195,8 @@ static bool hold(struct tcp_half *h, struct bytes data, struct octets where, str
         if (after && after->where.at <= where.at) { /* these octets are held already */
             size_t from = (size_t)(where.at - after->where.at);
             size_t same = after->len - from < len ? after->len - from : len;
-            if (memcmp(after->data + from, data.data, same) != 0)
-                h->conflicts += same;
+            for (size_t i = 0; i < same; i++)
+                h->conflicts += after->data[from + i] != data.data[i];
             data = bytes_part(data, same, data.len);
             where.at += same;
             continue;
@@ -282,11 +311,14 @@ static void handshake(struct tcp *t, int side, const struct packet *p, uint64_t 
             other->start = other->next = widen(p->ack, other->near);
         if (p->tcp_flags & TCP_ACK && !other->near)
             other->near = other->start;
-    } else if (h->syn && !other->start && seq == h->start && !p->payload_wire && p->tcp_flags & TCP_ACK &&
+    } else if (h->syn && seq == h->start && !p->payload_wire && p->tcp_flags & TCP_ACK &&
                !(p->tcp_flags & (TCP_RST | TCP_FIN))) {
-        other->start = other->next = widen(p->ack, other->near); /* the third step of it: SYN-ACK was not captured */
-        if (!other->near)
-            other->near = other->start;
+        /* The SYN-ACK was not captured, or not yet: this acknowledges it, unless a lower one shows that it was later.
+         */
+        uint64_t ack = widen(p->ack, other->near);
+        bool lower = !other->syn && other->next == other->start && ack < other->start && other->start - ack < EARLY_ACK;
+        if (!other->start || lower)
+            other->start = other->next = ack;
     }
 }
 
@@ -295,7 +327,8 @@ static void payload(struct tcp *t, int side, const struct packet *p, struct octe
 {
     struct tcp_half *h = &t->half[side];
     struct bytes data = p->payload;
-    if (h->next && where.at + 1 >= h->next && where.at < h->next && p->payload_wire <= 1)
+    if (h->next && where.at < h->next && p->payload_wire == 1 &&
+        (where.at + 1 == h->next || !data.len || !data.data[0]))
         return; /* a keep-alive probe: its octet is filler */
     uint64_t end = where.at + data.len;
     if (h->next && end <= h->next)
@@ -307,6 +340,7 @@ static void payload(struct tcp *t, int side, const struct packet *p, struct octe
     h->high = max64(h->high, end);
     if (h->next && where.at < h->next) {
         size_t old = h->next - where.at < data.len ? (size_t)(h->next - where.at) : data.len;
+        h->conflicts += compare_tail(h, bytes_part(data, 0, old), where.at);
         data = bytes_part(data, old, data.len);
         where.at += old;
     }
@@ -326,6 +360,8 @@ static void note_reset(struct tcp *t, int side, const struct packet *p, uint64_t
 {
     const struct tcp_half *h = &t->half[side];
     uint64_t from = h->next ? h->next : h->near;
+    if (seq < h->acked) /* below what the receiver expects: it was not taken */
+        return;
     if (t->reset || (from && (seq + ACK_WINDOW < from || seq > from + ACK_WINDOW)))
         return;
     t->reset = true;
@@ -380,6 +416,8 @@ void tcp_segment(struct tcp *t, int side, const struct packet *p, struct tcp_bud
     if (h->packets == 1)
         h->first_when = p->when;
     uint64_t seq = widen(p->seq, h->near) + (p->tcp_flags & TCP_SYN ? 1 : 0); /* of the first octet */
+    if (p->tcp_flags & TCP_SYN && h->start && seq != h->start && (h->syn || h->next != h->start))
+        return; /* another connection's, or nobody's: tcp_is_new() looks at it */
     if (!(p->tcp_flags & TCP_RST) || p->payload_wire)
         handshake(t, side, p, seq);
     uint64_t ack = acknowledged(t, side, p);
@@ -426,13 +464,21 @@ void tcp_release(struct tcp *t, struct tcp_budget *budget)
             free_first_held(&t->half[side], budget);
 }
 
-bool tcp_is_new(const struct tcp *t, int side, const struct packet *p)
+/* An answer to a SYN that looked like one within the window: the server took it, so it was a new one. */
+static bool answers_other_syn(const struct tcp *t, int side, const struct packet *p)
 {
-    const struct tcp_half *h = &t->half[side];
-    if (!(p->tcp_flags & TCP_SYN) || p->tcp_flags & TCP_ACK)
+    const struct tcp_half *h = &t->half[side], *other = &t->half[!side];
+    return h->start && widen(p->seq, h->near) + 1 != h->start && other->other_syn &&
+           (uint32_t)other->other_syn == p->ack;
+}
+
+bool tcp_is_new(struct tcp *t, int side, const struct packet *p)
+{
+    struct tcp_half *h = &t->half[side];
+    if (!(p->tcp_flags & TCP_SYN) || !h->near)
         return false;
-    if (!h->near)
-        return false;
+    if (p->tcp_flags & TCP_ACK)
+        return answers_other_syn(t, side, p);
     uint64_t seq = widen(p->seq, h->near) + 1;
     if (h->syn && seq == h->start)
         return false; /* sent or captured again */
@@ -440,7 +486,10 @@ bool tcp_is_new(const struct tcp *t, int side, const struct packet *p)
         return true;
     if (!h->start) /* joined by segments captured before their SYN? */
         return t->packets > TCP_EARLY || seq > h->near || seq + ACK_WINDOW < h->near;
-    return seq < h->start || seq > h->near + ACK_WINDOW;
+    if (seq < h->start || seq > h->near + ACK_WINDOW)
+        return true;
+    h->other_syn = seq;
+    return false;
 }
 
 bool tcp_dark(const struct tcp *t, int side)

@@ -11,7 +11,8 @@
 
 struct held_segment;
 
-#define TCP_RECENT 4
+#define TCP_RECENT 8
+#define TCP_TAIL   64 /* octets given on that are kept, to notice others sent in their place: a command's length */
 
 struct tcp_half {                  /* one direction; "its" segments are those sent in it */
     uint64_t start;                /* place of its first octet; 0: not known yet */
@@ -35,9 +36,13 @@ struct tcp_half {                  /* one direction; "its" segments are those se
     struct held_segment *held; /* in order, without overlap, beyond next */
     size_t held_octets;        /* payload + 64 for each */
     uint64_t packets, octets, missed, late, retrans, duplicates, conflicts;
+    uint64_t other_syn;               /* place that a SYN with another initial number would begin at; 0: none */
+    uint8_t tail[TCP_TAIL];           /* the octet at place n stands at n % TCP_TAIL */
+    uint64_t tail_from, tail_to;      /* the places kept */
     uint32_t recent[TCP_RECENT];      /* to know a packet captured twice */
     uint8_t recent_next, stale_count; /* stale_count: see judge_acks() */
     bool syn;                         /* its SYN was captured */
+    bool midway;                      /* its first octets may not have been captured */
     bool full;                        /* a segment was refused for lack of room: the hole before it is lost */
     bool acks_trusted, acks_unusable; /* the acknowledgments it carries */
 };
@@ -82,8 +87,8 @@ void tcp_finish(struct tcp *t, struct tcp_budget *budget, const struct tcp_reade
 /* Frees what is held. */
 void tcp_release(struct tcp *t, struct tcp_budget *budget);
 
-/* Does this SYN begin another connection between the same ports? */
-bool tcp_is_new(const struct tcp *t, int side, const struct packet *p);
+/* Does this SYN begin another connection between the same ports, or show, as the answer to one, that it has begun? */
+bool tcp_is_new(struct tcp *t, int side, const struct packet *p);
 
 /* Was none of its packets captured although the other side acknowledged some (eight packets or 1 s long)? */
 bool tcp_dark(const struct tcp *t, int side);

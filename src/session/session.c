@@ -70,7 +70,8 @@ void session_named(struct session *s, unsigned n)
 
 bool session_from_start(const struct session *s)
 {
-    return s->flow->tcp.half[CLIENT].syn || s->flow->tcp.half[SERVER].syn;
+    const struct tcp_half *c = &s->flow->tcp.half[CLIENT], *v = &s->flow->tcp.half[SERVER];
+    return (c->syn || v->syn) && !c->midway && !v->midway;
 }
 
 bool session_closed(const struct session *s, enum side side)

@@ -141,6 +141,24 @@ static size_t earlier(const struct trace *t, const struct packet *p, size_t i)
     return SIZE_MAX;
 }
 
+/* Do both carry the same octets? The copy captured first says what its sender had received: such do not pass each
+ * other. */
+static bool overlap(const struct packet *a, const struct packet *b)
+{
+    return same_direction(a, b) && length_of(a) > 0 && length_of(b) > 0 && before(a->seq, b->seq + length_of(b)) &&
+           before(b->seq, a->seq + length_of(a));
+}
+
+/* Does segment i carry no octet that one captured earlier carries as well? Of two copies with different content the
+   first holds: what is cut out of the other is no retransmission. */
+static bool is_first_copy(const struct trace *t, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (overlap(at(t, i), at(t, j)))
+            return false;
+    return true;
+}
+
 /* Some of what segment i and the one behind it carried is sent once more, cut otherwise. */
 static bool send_again(struct trace *t, struct random *r, size_t i)
 {
@@ -148,10 +166,11 @@ static bool send_again(struct trace *t, struct random *r, size_t i)
     size_t place = place_after(t, r, i), from, latest, next_one = SIZE_MAX, len = p.payload.len;
     uint8_t *block;
 
-    if (place == SIZE_MAX || !has_data(&p))
+    if (place == SIZE_MAX || !has_data(&p) || !is_first_copy(t, i))
         return false;
     for (size_t j = i + 1; j < place; j++)
-        if (same_direction(&p, at(t, j)) && has_data(at(t, j)) && at(t, j)->seq == p.seq + p.payload.len)
+        if (same_direction(&p, at(t, j)) && has_data(at(t, j)) && at(t, j)->seq == p.seq + p.payload.len &&
+            is_first_copy(t, j))
             next_one = j;
     if (next_one != SIZE_MAX)
         len += at(t, next_one)->payload.len;
@@ -180,10 +199,11 @@ static bool extend_back(struct trace *t, struct random *r, size_t i)
     size_t from = SIZE_MAX, k, len;
     uint8_t *block;
 
-    if (!has_data(p) || open_at(t, i))
+    if (!has_data(p) || open_at(t, i) || !is_first_copy(t, i))
         return false;
     for (size_t j = i; j-- > 0 && from == SIZE_MAX;)
-        if (same_direction(p, at(t, j)) && has_data(at(t, j)) && at(t, j)->seq + at(t, j)->payload.len == p->seq)
+        if (same_direction(p, at(t, j)) && has_data(at(t, j)) && at(t, j)->seq + at(t, j)->payload.len == p->seq &&
+            is_first_copy(t, j))
             from = j;
     if (from == SIZE_MAX || p->payload.len > 32000 || (at(t, from)->tcp_flags & TCP_FIN))
         return false;
@@ -238,14 +258,6 @@ static bool begins_anew(const struct trace *t, size_t i)
              !((at(t, j)->tcp_flags & TCP_SYN) && (at(t, i)->tcp_flags & TCP_ACK))))
             return true;
     return false;
-}
-
-/* Do both carry the same octets? The copy captured first says what its sender had received: such do not pass each
- * other. */
-static bool overlap(const struct packet *a, const struct packet *b)
-{
-    return same_direction(a, b) && length_of(a) > 0 && length_of(b) > 0 && before(a->seq, b->seq + length_of(b)) &&
-           before(b->seq, a->seq + length_of(a));
 }
 
 /* How far packet i can be delayed, up to `most`. What begins a direction midway stays: what comes before it in the
