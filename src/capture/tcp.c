@@ -133,6 +133,7 @@ static void begin_here(struct tcp *t, int side, struct tcp_budget *budget, const
 {
     struct tcp_half *h = &t->half[side];
     h->start = h->next = h->held->where.at;
+    h->joined = true;
     drain(t, side, budget, reader, arg);
 }
 

@@ -38,6 +38,7 @@ struct tcp_half {                  /* one direction; "its" segments are those se
     uint32_t recent[TCP_RECENT];      /* to know a packet captured twice */
     uint8_t recent_next, stale_count; /* stale_count: see judge_acks() */
     bool syn;                         /* its SYN was captured */
+    bool joined;                      /* its start is only where the capture joined it */
     bool full;                        /* a segment was refused for lack of room: the hole before it is lost */
     bool acks_trusted, acks_unusable; /* the acknowledgments it carries */
 };

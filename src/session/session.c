@@ -70,7 +70,8 @@ void session_named(struct session *s, unsigned n)
 
 bool session_from_start(const struct session *s)
 {
-    return s->flow->tcp.half[CLIENT].syn || s->flow->tcp.half[SERVER].syn;
+    const struct tcp_half *c = &s->flow->tcp.half[CLIENT], *v = &s->flow->tcp.half[SERVER];
+    return (c->syn || v->syn) && !(c->joined && c->octets) && !(v->joined && v->octets);
 }
 
 bool session_closed(const struct session *s, enum side side)
@@ -92,6 +93,11 @@ struct input *session_input(struct session *s, enum side side)
 uint64_t session_start(const struct session *s, enum side side)
 {
     return session_from_start(s) ? s->flow->tcp.half[side].start : 0;
+}
+
+bool session_saw_syn(const struct session *s, enum side side)
+{
+    return s->flow->tcp.half[side].syn;
 }
 
 bool session_dark(const struct session *s, enum side side)
@@ -307,6 +313,8 @@ static void choose(struct session *s, bool last_chance)
         unsure = true;
         if (!last_chance)
             return;
+        if (verdict == PROBE_UNLIKELY)
+            continue;
         for (const struct port_hint *hint = (*d)->ports; hint->port; hint++) {
             if (hint->port == s->flow->server_port) {
                 use(s, *d, hint->name);
