@@ -75,10 +75,23 @@ void client_line_note(struct session *s, struct command *c, const struct line *l
         record_word(c->fields, F_command_noted, "line_too_long");
 }
 
+static bool is_hello(struct bytes octets)
+{
+    return octets.len >= 3 && octets.data[0] == 22 && octets.data[1] == 3 && octets.data[2] <= 4;
+}
+
 bool client_says_hello(const struct input *in)
 {
+    return is_hello(input_peek(in));
+}
+
+bool client_hides_hello(const struct input *in)
+{
     struct bytes octets = input_peek(in);
-    return octets.len >= 3 && octets.data[0] == 22 && octets.data[1] == 3 && octets.data[2] <= 4;
+    for (size_t i = 0; i < octets.len; i++)
+        if (is_hello(bytes_part(octets, i, 3)))
+            return true;
+    return false;
 }
 
 struct bytes command_arg(const struct command *c)

@@ -26,6 +26,9 @@ void client_line_note(struct session *s, struct command *c, const struct line *l
 /* Does a TLS ClientHello stand next? It is no command. */
 bool client_says_hello(const struct input *in);
 
+/* Does one begin anywhere in what is here, behind clear text that somebody put before it? */
+bool client_hides_hello(const struct input *in);
+
 /* The argument of a command as its record has it, or nothing. */
 struct bytes command_arg(const struct command *c);
 

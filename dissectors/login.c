@@ -57,7 +57,8 @@ static void write_reply(struct record *r, const struct login *l, const struct lo
         record_text(r, F_auth_rcode, reply->rcode);
     if (!echo_found(&l->sasl.echo, reply->whole)) { /* some servers repeat what they were sent */
         record_text(r, F_auth_reply, reply->whole);
-        record_text(r, F_auth_text, reply->text);
+        if (reply->text.len)
+            record_text(r, F_auth_text, reply->text);
     }
     if (reply->first.when >= l->last.when)
         record_number(r, F_auth_latency_us, (uint64_t)((reply->first.when - l->last.when) / CLOCK_US));

@@ -32,16 +32,6 @@ const char *smtp_starttls(const struct smtp *x)
     return x->starttls_offered ? "offered" : x->caps_known ? "not_offered" : NULL;
 }
 
-/* Does a TLS record begin somewhere in what is here? */
-static bool tls_follows(const struct input *in)
-{
-    struct bytes octets = input_peek(in);
-    for (size_t i = 0; i + 2 < octets.len; i++)
-        if (octets.data[i] == 22 && octets.data[i + 1] == 3 && octets.data[i + 2] <= 4)
-            return true;
-    return false;
-}
-
 /* What stands here waits for the server's word. When there is no more to hope for, its look decides. True: go on. */
 static bool decide(struct session *s, struct input *in)
 {
@@ -53,8 +43,8 @@ static bool decide(struct session *s, struct input *in)
     struct bytes here = input_peek(in);
     bool whole = input_ahead(in, 0, &line), is_command = whole && smtp_is_command(line.text);
     if (!whole && here.len && !session_closed(s, CLIENT) && !(x->mode == MODE_TLS && here.len >= 3))
-        return false;                                      /* the rest of the line is to come */
-    is_command &= x->mode != MODE_TLS || !tls_follows(in); /* else clear text put in before it */
+        return false;                                             /* the rest of the line is to come */
+    is_command &= x->mode != MODE_TLS || !client_hides_hello(in); /* else clear text put in before it */
     if (x->mode == MODE_REPLY) {
         x->mode = MODE_COMMANDS;
         return true;

@@ -452,7 +452,8 @@ void sasl_client(struct sasl *x, struct bytes line)
 
 void sasl_tell(struct sasl *x, struct bytes user, struct bytes secret, bool cleartext)
 {
-    fact_set(x, SASL_USER, user);
+    if (user.data)
+        fact_set(x, SASL_USER, user);
     echo_add(&x->echo, secret);
     x->cleartext_secret |= cleartext && secret.len;
 }

@@ -47,8 +47,8 @@ void sasl_lost(struct sasl *x);
 /* One challenge of the server as sent, behind "334 " or "+ ": base64, or anything, which then tells nothing. */
 void sasl_server(struct sasl *x, struct bytes line);
 
-/* A login that is no exchange: its user and secret stood in commands (USER and PASS, APOP, LOGIN). Either may be empty.
-   `cleartext`: the secret stood there as it is, and not a digest made with it. */
+/* A login that is no exchange: its user and secret stood in commands (USER and PASS, APOP, LOGIN). A user of null was
+   not told, an empty one is one. `cleartext`: the secret stood there as it is, and not a digest made with it. */
 void sasl_tell(struct sasl *x, struct bytes user, struct bytes secret, bool cleartext);
 
 /* Was the fact told? A user may have been told as nothing, by PLAIN and LOGIN. The view lives until the next call that

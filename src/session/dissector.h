@@ -5,7 +5,9 @@
 #include "session/dialogue.h"
 #include "session/session.h"
 
-enum probe { PROBE_NO, PROBE_UNSURE, PROBE_MATCH }; /* more octets may settle UNSURE, never overturn the others */
+/* More octets may settle UNSURE and UNLIKELY, never overturn the others. Where there are no more, the port decides what
+   is UNSURE, and UNLIKELY is NO. */
+enum probe { PROBE_NO, PROBE_UNLIKELY, PROBE_UNSURE, PROBE_MATCH };
 
 #define DISSECTOR_STATE_MAX 256
 

@@ -95,6 +95,11 @@ uint64_t session_start(const struct session *s, enum side side)
     return session_from_start(s) ? s->flow->tcp.half[side].start : 0;
 }
 
+bool session_saw_syn(const struct session *s, enum side side)
+{
+    return s->flow->tcp.half[side].syn;
+}
+
 bool session_dark(const struct session *s, enum side side)
 {
     return s->opaque || tcp_dark(&s->flow->tcp, (int)side);
@@ -308,6 +313,8 @@ static void choose(struct session *s, bool last_chance)
         unsure = true;
         if (!last_chance)
             return;
+        if (verdict == PROBE_UNLIKELY)
+            continue;
         for (const struct port_hint *hint = (*d)->ports; hint->port; hint++) {
             if (hint->port == s->flow->server_port) {
                 use(s, *d, hint->name);

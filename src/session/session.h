@@ -21,6 +21,9 @@ struct input *session_input(struct session *s, enum side side);
 /* The place of the first octet of a side; 0 where the beginning was not captured. */
 uint64_t session_start(const struct session *s, enum side side);
 
+/* Was this side's own SYN captured? If not, what it said first may be missing without a trace. */
+bool session_saw_syn(const struct session *s, enum side side);
+
 /* Was all of it captured, up to its FIN or a reset? What it did not say then, it never said. */
 bool session_seen_to_end(const struct session *s, enum side side);
 
