@@ -10,7 +10,8 @@
 struct content {
     const struct limits *limits;
     uint64_t size, missed;
-    struct header_scanner *header; /* null until the first octet */
+    struct header_scanner *header; /* null until the first octet, and where there is none */
+    bool no_header, stops_anywhere;
 };
 
 struct content *content_new(const struct limits *limits)
@@ -28,18 +29,26 @@ void content_free(struct content *c)
     free(c);
 }
 
+void content_piece(struct content *c, bool begins_with_header)
+{
+    c->no_header = !begins_with_header;
+    c->stops_anywhere = true;
+}
+
 void content_push(struct content *c, const uint8_t *data, size_t len)
 {
     if (!len)
         return;
-    if (!c->header)
+    if (!c->header && !c->no_header)
         c->header = header_scanner_new(c->limits);
     if (data) {
         c->size += len;
-        header_scanner_push(c->header, bytes_of(data, len));
+        if (c->header)
+            header_scanner_push(c->header, bytes_of(data, len));
     } else {
         c->missed += len;
-        header_scanner_gap(c->header, len);
+        if (c->header)
+            header_scanner_gap(c->header, len);
     }
 }
 
@@ -55,5 +64,5 @@ void content_finish(struct content *c, struct record *message, bool complete)
         record_number(message, F_message_missed, c->missed);
     record_boolean(message, F_message_complete, complete && !c->missed);
     if (c->header)
-        header_scanner_finish(c->header, message, complete);
+        header_scanner_finish(c->header, message, complete && !c->stops_anywhere);
 }

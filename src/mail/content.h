@@ -12,6 +12,10 @@ struct record;
 struct content *content_new(const struct limits *limits);
 void content_free(struct content *c);
 
+/* It is a piece of a content (an IMAP section or partial fetch): without a header of its own, or beginning with a
+   header that may stop anywhere. Before the first push. */
+void content_piece(struct content *c, bool begins_with_header);
+
 /* The next octets, transparency undone. Null data: `len` octets that were never captured. */
 void content_push(struct content *c, const uint8_t *data, size_t len);
 
