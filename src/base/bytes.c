@@ -63,7 +63,7 @@ struct bytes bytes_word(struct bytes *rest)
     size_t n = 0;
     while (n < b.len && b.data[n] != ' ' && b.data[n] != '\t')
         n++;
-    *rest = (struct bytes){b.data + n, b.len - n};
+    *rest = n ? (struct bytes){b.data + n, b.len - n} : b; /* no data, no place in it */
     return (struct bytes){b.data, n};
 }
 

@@ -84,7 +84,7 @@ static void append(struct dialogue *d, struct command *c)
     d->unanswered++;
 }
 
-struct command *dialogue_command(struct session *s, const struct line *line, uint16_t kind, struct bytes verb)
+static struct command *new_command(struct session *s, const struct line *line, uint16_t kind, struct bytes verb)
 {
     struct dialogue *d = &s->dialogue;
     struct command *c = memory_get(sizeof *c);
@@ -99,20 +99,45 @@ struct command *dialogue_command(struct session *s, const struct line *line, uin
     record_number(c->fields, F_command_at_us, after > 0 ? (uint64_t)(after / CLOCK_US) : 0);
     record_text(c->fields, F_command_verb, verb);
     record_number(c->fields, F_command_frame, line->first.frame);
-    c->silent = !line->text.len;
-    if (c->silent)
-        session_note(s, NOTE_empty_line);
-    else
-        tally_add(&d->verbs, verb);
     d->last_command = line->first;
     append(d, c);
     s->changes++;
     return c;
 }
 
+struct command *dialogue_command(struct session *s, const struct line *line, uint16_t kind, struct bytes verb)
+{
+    struct command *c = new_command(s, line, kind, verb);
+    c->silent = !line->text.len;
+    if (c->silent)
+        session_note(s, NOTE_empty_line);
+    else
+        tally_add(&s->dialogue.verbs, verb);
+    return c;
+}
+
+struct command *dialogue_doubtful(struct session *s, const struct line *line, uint16_t kind, struct bytes verb)
+{
+    struct command *c = new_command(s, line, kind, verb);
+    c->silent = true;
+    return c;
+}
+
+void dialogue_proven(struct session *s, struct command *c)
+{
+    struct entry e;
+    size_t at = 0;
+    if (!c->silent)
+        return;
+    c->silent = false;
+    while (record_next(c->fields, &at, &e))
+        if (!e.end && e.field == F_command_verb)
+            tally_add(&s->dialogue.verbs, e.text);
+}
+
 bool dialogue_full(const struct session *s)
 {
-    return s->dialogue.unanswered >= s->settings->limits->pending;
+    return s->dialogue.count >= s->settings->limits->pending;
 }
 
 void dialogue_owe(struct session *s)
@@ -127,6 +152,17 @@ struct command *dialogue_pending(struct session *s, size_t n)
     for (size_t i = 0; i < d->count; i++)
         if (!command_at(d, i)->answered && !n--)
             return command_at(d, i);
+    return NULL;
+}
+
+struct command *dialogue_next(struct session *s, size_t *at)
+{
+    const struct dialogue *d = &s->dialogue;
+    while (*at < d->count) {
+        struct command *c = command_at(d, (*at)++);
+        if (!c->answered)
+            return c;
+    }
     return NULL;
 }
 

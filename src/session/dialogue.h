@@ -18,7 +18,7 @@ struct command {
     uint8_t phase;         /* the dissector's own: how far it is, for commands with several replies */
     uint16_t kind;         /* the dissector's own number of the verb */
     bool unsure;           /* which reply belongs to it is a guess */
-    bool silent;           /* an empty line: it has a reply, but it is no command to tell */
+    bool silent;           /* no command to tell: an empty line, or a doubtful one; it may have a reply all the same */
     bool answered;         /* by dialogue_finish() */
 };
 
@@ -34,13 +34,21 @@ struct command *dialogue_answers(struct session *s, const struct mark *reply, in
 /* Is it open, after a loss, which replies belong to which commands? */
 bool dialogue_adrift(const struct session *s);
 
-/* Too many commands wait: the oldest must be finished, without its reply, before another one is put in. Its reply will
-   answer nothing. */
+/* The same for what may be no command but text whose head was lost: it is told only if dialogue_proven() says, before
+   dialogue_finish(), that it was one. */
+struct command *dialogue_doubtful(struct session *s, const struct line *line, uint16_t kind, struct bytes verb);
+void dialogue_proven(struct session *s, struct command *c);
+
+/* Too many commands wait, or are kept in order behind one that waits: the oldest must be finished, without its reply,
+   before another one is put in. Its reply will answer nothing. */
 bool dialogue_full(const struct session *s);
 void dialogue_owe(struct session *s);
 
 /* The n-th unanswered command, from 0, or null. */
 struct command *dialogue_pending(struct session *s, size_t n);
+
+/* Walks the unanswered commands in order: *at is 0 at first; null at the end. None may be finished meanwhile. */
+struct command *dialogue_next(struct session *s, size_t *at);
 
 /* Its last reply is known, or it will get none: it goes into the log at its place. `reply`: the reply's first octet,
    from which latency_us is set; null where none was seen. */

@@ -315,7 +315,7 @@ bool input_line(struct input *in, struct line *line)
     line->broken = broken;
     if (line->end == LINE_CUT && line->text.len == in->limits->line) {
         in->skipping = true;
-        in->overlong = true;
+        in->overlong++;
     }
     consume(in, next);
     in->broken = false;

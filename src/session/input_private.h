@@ -38,7 +38,7 @@ struct input {
     bool wants_line;       /* a line was asked for and a gap stands first: the dissector must be told */
     bool closed;           /* nothing will be fed any more */
     bool acks_unusable;    /* marks take `captured` for `seen` */
-    bool overlong;         /* a line was cut since the engine last looked */
+    unsigned overlong;     /* lines cut since the engine last looked */
     /* input_dotted */
     uint8_t before;   /* what stands before the next octet: enum before in input.c */
     uint8_t decision; /* about the doubtful end that is next */

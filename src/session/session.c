@@ -388,10 +388,8 @@ static bool offer_side(struct session *s, enum side side)
     s->offered = s->in;
     in->wants_line = false;
     s->dissector->read(s, side, in);
-    if (in->overlong) {
-        in->overlong = false;
+    for (; in->overlong; in->overlong--)
         session_note(s, NOTE_line_too_long);
-    }
     if (in->wants_line) {
         tell_gap(s, side);
         return true;

@@ -97,8 +97,8 @@ static void add_commands(struct said *s, struct json_object *session)
         struct json_object *c = json_object_array_get_idx(commands, i);
         struct buf text;
 
-        if (strcmp(member(c, "verb"), "?") == 0)
-            continue;
+        if (strcmp(member(c, "verb"), "?") == 0 || strstr(member(c, "noted"), "command_cut"))
+            continue; /* told as what it is: half a command */
         buf_init(&text, SIZE_MAX);
         buf_add_string(&text, member(c, "verb"));
         buf_add_string(&text, " ");
