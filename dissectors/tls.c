@@ -47,6 +47,8 @@ static void keep_verb(struct session *s, struct bytes text)
 {
     struct record *facts = session_facts(s);
     struct bytes word = bytes_word(&text);
+    if (session_is_proto(s, "imap")) /* that was the tag */
+        word = bytes_word(&text);
     size_t n = 0;
     while (n < word.len && (byte_is_letter(word.data[n]) || word.data[n] == '-'))
         n++;

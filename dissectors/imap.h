@@ -1,0 +1,242 @@
+/* What the files of the IMAP dissector share. RFC 9051 (rev2), RFC 3501 (rev1). */
+#ifndef MAILTAP_DISSECTORS_IMAP_H
+#define MAILTAP_DISSECTORS_IMAP_H
+
+#include "base/buf.h"
+#include "login.h"
+#include "mail/content.h"
+
+enum verb {
+    VERB_UNKNOWN,
+#define VERB(id, text) VERB_##id,
+#include "imap_verbs.def"
+#undef VERB
+};
+
+/* --- lines (imap_line.c) --- */
+
+struct imap_command {
+    struct bytes tag, word, args; /* word: the verb as sent, of UID commands the first of the two */
+    enum verb verb;
+};
+
+const char *imap_verb_name(enum verb verb);
+
+/* "tag VERB args": false where it has not even two words. */
+bool imap_command(struct bytes line, struct imap_command *ret);
+
+/* Is the word made of what a tag may be made of? */
+bool imap_is_tag(struct bytes word);
+
+/* Is it a tag as clients make them, with a digit or quite short, and not a word of some other protocol? */
+bool imap_is_usual_tag(struct bytes word);
+
+/* Is this line a command beyond reasonable doubt: a tag and a known verb? */
+bool imap_is_command(struct bytes line);
+
+struct imap_literal { /* the announcement at the end of a line: {n}, {n+}, {n-}, ~{n} */
+    uint64_t size;
+    size_t at;  /* where it begins in the line */
+    bool waits; /* the client sends the octets after a "+" only */
+};
+
+enum imap_announcement { LITERAL_NONE, LITERAL_FOUND, LITERAL_BAD_SIZE };
+
+enum imap_announcement imap_find_literal(struct bytes line, struct imap_literal *ret);
+
+/* The next astring of a command's arguments, in which a literal stands as "{n}", LF and its octets; unquoted into
+   `out`. False where there is none or its syntax is broken. */
+bool imap_astring(struct bytes *rest, struct buf *out);
+
+enum imap_result { RESULT_OK, RESULT_NO, RESULT_BAD, RESULT_BYE, RESULT_PREAUTH };
+
+struct imap_status { /* RFC 9051 section 7.1, behind the tag or "*" */
+    enum imap_result result;
+    struct bytes code, code_args; /* the response code's name, and what follows it */
+    bool code_cut;                /* it has no end */
+    struct bytes whole;           /* from the result on */
+    struct bytes text;            /* behind the response code */
+    struct bytes told;            /* the same, with the code where it has arguments */
+};
+
+bool imap_status(struct bytes text, struct imap_status *ret);
+
+const char *imap_result_name(enum imap_result result);
+
+/* Is it an untagged response beyond reasonable doubt? `text`: behind "* ". */
+bool imap_is_untagged(struct bytes text);
+
+/* "n FETCH (...": *items gets what stands from the parenthesis on. */
+bool imap_is_fetch(struct bytes text, struct bytes *items);
+
+/* --- a command of which more is kept than its record has (imap_request.c) --- */
+
+enum { REQUEST_UPLOADS = 64 }; /* messages of one MULTIAPPEND (RFC 3502) that are remembered */
+
+struct upload { /* a message that APPEND sends */
+    struct upload *next;
+    struct content *content; /* null: none of it was sent */
+    uint64_t declared;
+    struct mark last;
+    bool ended;  /* all octets that were announced came */
+    bool by_url; /* CATENATE (RFC 4469): a part of it does not pass here */
+};
+
+struct request {
+    struct request *next;
+    struct command *command;
+    struct login *login;
+    struct upload *uploads, *upload; /* of APPEND, in order; the newest, null where there were too many */
+    struct buf shown;                /* the arguments, of literals the announcement alone */
+    struct buf text;                 /* the arguments as imap_astring() reads them: it may hold a secret */
+    struct buf early;                /* its reply, which came before its end: behind the tag */
+    struct mark early_first, early_last;
+    uint32_t upload_count;
+    bool gap; /* octets of a literal that is no message were lost */
+    bool cut; /* its end was lost */
+    bool has_early, told, sends_message, catenate, challenged, overflow;
+};
+
+struct request *request_new(struct command *c, const struct limits *limits);
+void request_free(struct request *r);
+
+/* The next piece of the arguments; `literal`: what is announced at its end, or null. */
+void request_piece(struct request *r, struct bytes piece, const struct imap_literal *literal);
+
+/* Octets of the literal, and its end. The limits must outlive the request. */
+void request_octets(struct request *r, const struct chunk *chunk, const struct limits *limits);
+void request_literal_ended(struct request *r, const struct mark *last, const struct limits *limits);
+
+/* Nothing more of it comes: sets `arg`, and what it tells of a login. `whole`: its end was seen. Later calls do
+   nothing. */
+void request_tell(struct request *r, bool whole);
+
+/* The mailbox it names first, in UTF-8. */
+bool request_mailbox(const struct request *r, struct buf *out);
+
+/* --- messages, and the FETCH responses that carry them (imap_message.c) --- */
+
+struct message_facts { /* what a message record repeats of its session */
+    uint32_t *index;   /* the number of the one before; moved on */
+    struct bytes mailbox, user, server_name;
+    bool logged_in, login_unknown;
+};
+
+/* The records of what an APPEND sent. The reply: what its tagged line says, or null; `first`, `last`: its marks. */
+void imap_appended(struct session *s, const struct message_facts *facts, struct request *r,
+                   const struct imap_status *reply, const struct mark *first, const struct mark *last);
+
+struct fetch {               /* one FETCH response being read, item by item */
+    struct mark first;       /* of its command, where that is known */
+    struct content *content; /* of the literal being read, where it is message text */
+    struct buf name;         /* of the item being read */
+    uint32_t depth;          /* of parentheses */
+    bool in_brackets, has_name;
+};
+
+struct fetch *fetch_new(const struct mark *first);
+void fetch_free(struct fetch *f);
+
+/* The items of its first line, or what stands behind a literal. `literal`: what is announced at the end, or null. */
+void fetch_line(struct session *s, struct fetch *f, const struct message_facts *facts, const struct line *line,
+                struct bytes text, const struct imap_literal *literal);
+
+/* Octets of the literal, and its end; `complete`: all of it was read. */
+void fetch_octets(struct fetch *f, const struct chunk *chunk);
+void fetch_literal_ended(struct session *s, struct fetch *f, const struct message_facts *facts, const struct mark *last,
+                         bool complete);
+
+/* --- the session (imap.c) --- */
+
+enum mode {
+    MODE_COMMANDS,
+    MODE_LITERAL_ASKED, /* a literal that waits was announced: what comes next is it or, if refused, a command */
+    MODE_LITERAL,
+    MODE_REST,   /* the rest of a command behind a literal */
+    MODE_AUTH,   /* AUTHENTICATE or an answer was sent: the next line is an answer or a command */
+    MODE_ANSWER, /* the server asked: the next line is an answer */
+    MODE_LAYER,  /* STARTTLS or COMPRESS was sent */
+    MODE_DEAF,   /* the client speaks TLS unasked */
+    MODE_IGNORE, /* no dialogue any more */
+};
+
+enum { PHASE_WAITS = 1, PHASE_HIDDEN = 2 }; /* of a command: for a "+"; its reply may repeat a secret */
+
+struct parting { /* an untagged BYE */
+    struct buf text;
+    struct mark first, last;
+    bool asked_for; /* by a LOGOUT */
+};
+
+struct imap {
+    struct request *requests; /* the newest first */
+    struct request *sending;  /* the one with a literal or the rest of its line to come; in the list */
+    struct fetch *fetch;      /* the response being read, where it is a FETCH */
+    struct parting *bye;
+    uint8_t *user; /* who logged in */
+    struct buf mailbox, server_name;
+    uint64_t left, server_left; /* of literals */
+    uint64_t early, lost_until;
+    struct mark server_last;
+    uint32_t user_len, messages, forgotten;
+    struct login_counts logins;
+    uint8_t mode;
+    bool greeted, logged_in, secret_zone, adrift, server_adrift, in_response, in_literal, starttls_offered, has_caps;
+    bool lost_any, lost_commands, idled, begun;
+};
+
+struct reply {
+    struct imap_status status;
+    struct mark first, last;
+};
+
+/* --- what commands did (imap_reply.c) --- */
+
+uint32_t imap_tag_ref(struct bytes tag);
+
+/* What is kept of that command, or null. */
+struct request *imap_find_request(const struct imap *x, const struct command *c);
+struct request *imap_new_request(struct session *s, struct command *c);
+
+/* The AUTHENTICATE that is going on, or null. */
+struct request *imap_authentication(const struct imap *x);
+
+struct message_facts imap_message_facts(struct session *s);
+
+/* A list of capabilities: what was told before is void. `cut`: a loss or the end of the stream is inside it. */
+void imap_caps(struct session *s, struct bytes list, bool cut);
+void imap_code(struct session *s, const struct imap_status *status);
+
+/* Its tagged reply is here; null: none will come. */
+void imap_finish(struct session *s, struct command *c, const struct reply *reply);
+
+/* The same, with all that follows from it for what the client sends next. */
+void imap_answer(struct session *s, struct command *c, const struct reply *reply);
+
+/* Replies were lost, and the client had read on behind the loss when it sent this command: those sent before it knew
+   that much got theirs there. */
+void imap_give_up_before(struct session *s, const struct command *known);
+
+/* STARTTLS or COMPRESS was accepted. */
+void imap_begin_tls(struct session *s);
+void imap_begin_compression(struct session *s);
+
+/* --- the two directions (imap_server.c, imap_client.c) --- */
+
+void imap_read_server(struct session *s, struct input *in);
+void imap_read_client(struct session *s, struct input *in);
+
+/* Octets were lost between lines; `until`: the place behind them. */
+void imap_lost_commands(struct session *s);
+void imap_lost_responses(struct session *s, uint64_t until);
+
+/* The conversation is over: a message that was being read is told as far as it came. */
+void imap_end_responses(struct session *s);
+
+/* Nothing more comes of the command that is being sent. */
+void imap_command_ended(struct session *s);
+
+/* Replaces the text; a buf that is all zero gets its maximum with the first. */
+void imap_text_set(struct session *s, struct buf *b, struct bytes text);
+
+#endif

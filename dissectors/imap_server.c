@@ -1,0 +1,336 @@
+/* The server's side of IMAP: tagged replies, requests to go on, untagged responses, and the literals in them. */
+#include "imap.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+static struct command *find_tag(struct session *s, struct bytes tag, const struct mark *reply)
+{
+    struct command *c;
+    size_t at = 0;
+    uint32_t ref = imap_tag_ref(tag);
+    while ((c = dialogue_next(s, &at)) && c->begins < reply->seen)
+        if (c->ref == ref)
+            return c;
+    return NULL;
+}
+
+/* The command that waits for a "+": the oldest. */
+static struct command *find_waiting(struct session *s, const struct mark *reply)
+{
+    struct command *c;
+    size_t at = 0;
+    while ((c = dialogue_next(s, &at)) && c->begins < reply->seen)
+        if (c->phase & PHASE_WAITS)
+            return c;
+    return NULL;
+}
+
+/* May a reply belong to a command that was not captured? */
+static bool commands_unseen(struct session *s)
+{
+    const struct imap *x = session_state(s);
+    return x->lost_commands || session_dark(s, CLIENT) || !session_from_start(s);
+}
+
+static void no_command(struct session *s)
+{
+    struct imap *x = session_state(s);
+    bool unknown = commands_unseen(s);
+    if (x->forgotten && !unknown)
+        x->forgotten--; /* noted when it was given up */
+    else
+        session_note(s, unknown ? NOTE_reply_adrift : NOTE_unsolicited_reply);
+}
+
+static void take_tagged(struct session *s, const struct line *line, struct bytes tag, const struct imap_status *status)
+{
+    struct imap *x = session_state(s);
+    struct command *c = find_tag(s, tag, &line->first);
+    struct reply reply = {*status, line->first, line->last};
+    dialogue_count_reply(s, bytes_of_string(imap_result_name(status->result)));
+    imap_code(s, status);
+    if (!c) {
+        no_command(s);
+        return;
+    }
+    struct request *r = x->sending;
+    if (r && r->command == c && (x->mode == MODE_LITERAL || x->mode == MODE_REST)) {
+        if (!r->has_early) /* told when all of the command is */
+            buf_add(&r->early, status->whole);
+        r->has_early = true;
+        r->early_first = line->first;
+        r->early_last = line->last;
+        return;
+    }
+    imap_answer(s, c, &reply);
+}
+
+static void take_continuation(struct session *s, const struct line *line)
+{
+    struct imap *x = session_state(s);
+    struct command *c = find_waiting(s, &line->first);
+    if (!c) {
+        no_command(s);
+        return;
+    }
+    if (c->kind == VERB_AUTHENTICATE) {
+        struct request *r = imap_find_request(x, c);
+        if (r && r->login) {
+            sasl_server(&r->login->sasl, bytes_part(line->text, 2, line->text.len));
+            r->challenged = true;
+        }
+        if (x->mode == MODE_AUTH)
+            x->mode = MODE_ANSWER;
+        return;
+    }
+    c->phase &= (uint8_t)~PHASE_WAITS;
+    if (x->mode == MODE_LITERAL_ASKED && x->sending && x->sending->command == c)
+        x->mode = MODE_LITERAL;
+}
+
+/* --- untagged responses --- */
+
+/* The first word of the greeting's text, where it is the name of a host. */
+static void keep_server_name(struct session *s, struct bytes text)
+{
+    struct imap *x = session_state(s);
+    struct bytes name = bytes_word(&text);
+    bool dot = false;
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.data[i];
+        if (!byte_is_letter(c) && !byte_is_digit(c) && c != '-' && c != '.')
+            return;
+        dot |= c == '.' && i && i + 1 < name.len && byte_is_letter(name.data[i + 1]);
+    }
+    if (!dot || name.data[name.len - 1] == '.')
+        return;
+    record_text(session_facts(s), F_session_server_name, name);
+    imap_text_set(s, &x->server_name, name);
+}
+
+static void greeting(struct session *s, const struct imap_status *status)
+{
+    struct imap *x = session_state(s);
+    record_text(session_facts(s), F_session_banner, status->whole);
+    x->logged_in = status->result == RESULT_PREAUTH;
+    keep_server_name(s, status->text);
+}
+
+static void keep_bye(struct session *s, const struct line *line, struct bytes text)
+{
+    struct imap *x = session_state(s);
+    if (x->bye)
+        return;
+    x->bye = memory_get(sizeof *x->bye);
+    buf_init(&x->bye->text, (size_t)session_limits(s)->text + 64);
+    buf_add(&x->bye->text, text);
+    x->bye->first = line->first;
+    x->bye->last = line->last;
+    struct command *c;
+    size_t at = 0;
+    while ((c = dialogue_next(s, &at)) && c->begins < line->first.seen)
+        x->bye->asked_for |= c->kind == VERB_LOGOUT;
+}
+
+/* The command that a FETCH response answers, as far as it answers one. */
+static const struct command *find_fetch(struct session *s, const struct mark *reply)
+{
+    struct command *c;
+    size_t at = 0;
+    while ((c = dialogue_next(s, &at)) && c->begins < reply->seen)
+        if (c->kind == VERB_FETCH || c->kind == VERB_UID_FETCH || c->kind == VERB_PARTIAL)
+            return c;
+    return NULL;
+}
+
+static struct message_facts fetch_facts(struct session *s)
+{
+    struct message_facts facts = imap_message_facts(s);
+    facts.login_unknown = true; /* nobody reads mail without a login: there was one that was not seen */
+    return facts;
+}
+
+static void begin_response(struct session *s, const struct line *line, struct bytes text)
+{
+    struct imap *x = session_state(s);
+    struct imap_literal literal;
+    struct bytes items = text;
+    enum imap_announcement announced = imap_find_literal(text, &literal);
+    struct message_facts facts;
+    if (announced == LITERAL_BAD_SIZE)
+        session_note(s, NOTE_literal_bad_size);
+    if (!x->in_response && imap_is_fetch(text, &items)) {
+        const struct command *c = find_fetch(s, &line->first);
+        if (c)
+            imap_give_up_before(s, c);
+        x->fetch = fetch_new(c ? &c->first : &line->first);
+    }
+    if (announced == LITERAL_FOUND)
+        literal.at -= x->fetch ? (size_t)(items.data - text.data) : 0;
+    facts = fetch_facts(s);
+    if (x->fetch)
+        fetch_line(s, x->fetch, &facts, line, items, announced == LITERAL_FOUND ? &literal : NULL);
+    x->in_response = x->in_literal = announced == LITERAL_FOUND;
+    x->server_left = x->in_literal ? literal.size : 0;
+    x->server_last = line->last;
+    if (x->in_response)
+        return;
+    fetch_free(x->fetch);
+    x->fetch = NULL;
+    x->server_adrift |= line->end == LINE_CUT; /* a literal may have been announced in what is lost of it */
+}
+
+static void take_untagged(struct session *s, const struct line *line, struct bytes text)
+{
+    struct imap *x = session_state(s);
+    struct bytes rest = text;
+    struct imap_status status;
+    bool is_status = imap_status(text, &status);
+    if (!x->greeted && session_from_start(s) && !x->lost_any && is_status)
+        greeting(s, &status);
+    x->greeted = true;
+    if (is_status) {
+        imap_code(s, &status);
+        if (status.result == RESULT_BYE)
+            keep_bye(s, line, text);
+        return;
+    }
+    if (bytes_equal_nocase(bytes_word(&rest), BYTES("CAPABILITY")))
+        imap_caps(s, rest, line->end == LINE_CUT);
+    else
+        begin_response(s, line, text);
+}
+
+/* A line of the server that is none may be what a loss left of one, or of a literal. */
+static void strange_line(struct session *s, const struct line *line)
+{
+    struct imap *x = session_state(s);
+    if (x->server_adrift)
+        return;
+    if (line->broken || line->end == LINE_CUT || !session_from_start(s)) {
+        session_note(s, NOTE_reply_cut);
+        x->server_adrift = true;
+    } else {
+        session_note(s, NOTE_bad_reply);
+    }
+}
+
+static void take_server_line(struct session *s, const struct line *line)
+{
+    struct imap *x = session_state(s);
+    struct bytes rest = line->text, tag = bytes_word(&rest);
+    struct imap_status status;
+    bool cut = line->end == LINE_CUT && line->text.len < session_limits(s)->line;
+    if (x->in_response) {
+        begin_response(s, line, line->text);
+        return;
+    }
+    bool untagged = bytes_equal(tag, BYTES("*")), asks = tag.len && tag.data == line->text.data && tag.data[0] == '+';
+    bool lost = line->broken || x->server_adrift || (!x->greeted && !session_from_start(s));
+    rest = bytes_trim(rest);
+    if (untagged && (!lost || imap_is_untagged(rest))) {
+        x->server_adrift = false;
+        if (cut)
+            session_note(s, NOTE_reply_cut);
+        take_untagged(s, line, rest);
+    } else if (asks && (tag.len == 1 || !lost)) {
+        x->server_adrift = false;
+        take_continuation(s, line);
+    } else if (imap_is_tag(tag) && imap_status(rest, &status) && status.result <= RESULT_BAD &&
+               (!lost || find_tag(s, tag, &line->first) || (commands_unseen(s) && imap_is_usual_tag(tag)))) {
+        x->server_adrift = false;
+        if (cut)
+            session_note(s, NOTE_reply_cut);
+        take_tagged(s, line, tag, &status);
+    } else {
+        strange_line(s, line);
+    }
+    x->greeted = true;
+}
+
+/* Octets of a literal. False: none are here. */
+static bool read_server_literal(struct session *s, struct input *in)
+{
+    struct imap *x = session_state(s);
+    struct chunk chunk;
+    if (x->server_left) {
+        if (!input_take(in, x->server_left, &chunk))
+            return false;
+        x->server_left -= chunk.bytes.len;
+        x->server_last = chunk.last;
+        if (x->fetch)
+            fetch_octets(x->fetch, &chunk);
+    }
+    if (x->server_left)
+        return true;
+    x->in_literal = false;
+    struct message_facts facts = fetch_facts(s);
+    if (x->fetch)
+        fetch_literal_ended(s, x->fetch, &facts, &x->server_last, true);
+    return true;
+}
+
+/* A line of the server is read behind what its sender had received, so that what it says follows from the dialogue and
+   not from the order of capture. Unless the client's next octets, which are here, wait for this very line. */
+static bool must_wait(struct session *s, const struct line *line)
+{
+    struct imap *x = session_state(s);
+    const struct input *client = session_input(s, CLIENT);
+    struct command *c = dialogue_pending(s, 0);
+    struct mark unread;
+    bool asked_for = x->mode == MODE_LITERAL_ASKED || x->mode == MODE_AUTH || x->mode == MODE_LAYER;
+    if (x->in_response)
+        return false;
+    if (asked_for && c && c->begins < line->first.seen && input_unread(client, &unread))
+        return false;
+    return session_patient(s, SERVER);
+}
+
+void imap_read_server(struct session *s, struct input *in)
+{
+    struct imap *x = session_state(s);
+    struct line line;
+    struct chunk chunk;
+    bool filtered = session_is_filtered(s);
+    while (session_is_filtered(s) == filtered) { /* else `in` is another one now */
+        if (x->mode == MODE_IGNORE) {
+            if (!input_take(in, UINT64_MAX, &chunk))
+                return;
+        } else if (x->in_literal) {
+            if (!read_server_literal(s, in))
+                return;
+        } else {
+            if (input_ahead(in, 0, &line) && must_wait(s, &line))
+                return;
+            if (!input_line(in, &line))
+                return;
+            take_server_line(s, &line);
+        }
+    }
+}
+
+void imap_lost_responses(struct session *s, uint64_t until)
+{
+    struct imap *x = session_state(s);
+    x->lost_until = until;
+    x->server_adrift |= x->in_response;
+    if (x->in_response)
+        session_note(s, NOTE_reply_cut);
+    x->in_response = false;
+    fetch_free(x->fetch);
+    x->fetch = NULL;
+}
+
+void imap_end_responses(struct session *s)
+{
+    struct imap *x = session_state(s);
+    struct message_facts facts = fetch_facts(s);
+    if (x->in_literal && x->fetch) {
+        session_note(s, NOTE_content_cut);
+        fetch_literal_ended(s, x->fetch, &facts, &x->server_last, false);
+    }
+    fetch_free(x->fetch);
+    x->fetch = NULL;
+}
