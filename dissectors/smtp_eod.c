@@ -75,6 +75,7 @@ static bool look_behind(struct input *client, struct embedded *e)
 
 struct answers { /* whole replies of the server that are still unread, and whose sender had received what is here */
     size_t count;
+    uint64_t end; /* place behind the last octet that is here */
     uint32_t codes[LOOK_LINES];
     struct mark first[LOOK_LINES], last[LOOK_LINES];
 };
@@ -89,6 +90,7 @@ static void look_at_replies(struct session *s, struct input *client, struct inpu
     struct bytes text;
     uint32_t code;
     a->count = 0;
+    a->end = input_end(server);
     for (size_t n = 0; a->count < LOOK_LINES && n < 4 * LOOK_LINES && input_ahead(server, n, &line); n++) {
         if (!smtp_reply_line(line.text, &code, &last, &text))
             continue;
@@ -113,7 +115,7 @@ static enum eod_verdict by_replies(const struct embedded *e, const struct answer
     if (a->codes[0] == 421)
         return EOD_TEXT;
     if (a->count == 1) {
-        if (e->goes_on && e->next.first.seen > a->last[0].at)
+        if (e->goes_on && e->next.first.seen > a->last[0].at && (a->end >= e->next.first.seen || !patient))
             return EOD_TEXT; /* the client went on after one answer */
         if (!e->closed && a->first[0].seen > chunk->last.at && a->codes[0] < 400 && !patient)
             return EOD_ENDS; /* an answer, and no other end it could belong to */
