@@ -175,9 +175,11 @@ static void command(struct session *s, const struct line *line)
     x->adrift |= !x->begun && !session_from_start(s);
     x->begun = true;
     bool doubt = (x->adrift || line->broken) && !session_dark(s, SERVER);
-    if (client_line_cut(s, line, known || done, &x->adrift) || done)
+    if (client_line_cut(s, line, known || done, &x->adrift))
         return;
-    x->adrift = doubt && !done;
+    x->adrift = doubt;
+    if (done)
+        return;
     client_line_early(s, line, &x->early);
     if (!line->text.len) {
         session_note(s, NOTE_empty_line);
@@ -246,6 +248,19 @@ static void take_answer(struct session *s, const struct line *line)
     r->command->last = line->last;
 }
 
+/* The literal was refused, and a command stands here, or it was let through. */
+static void decide_literal(struct imap *x, bool is_command, const struct mark *next)
+{
+    struct command *c = x->sending ? x->sending->command : NULL;
+    x->mode = is_command ? MODE_COMMANDS : MODE_LITERAL;
+    if (c && (is_command || next->seen > c->last.seen))
+        c->phase &= (uint8_t)~PHASE_WAITS; /* what the client waited for came, and was lost */
+    else if (c)
+        c->unsure = true; /* it did not wait */
+    if (is_command)
+        x->sending = NULL;
+}
+
 /* What stands here waits for the server's word. When there is no more to hope for, its look decides. True: go on. */
 static bool decide(struct session *s, struct input *in)
 {
@@ -257,19 +272,12 @@ static bool decide(struct session *s, struct input *in)
     if (!input_unread(in, &mark) || session_patient(s, CLIENT))
         return false;
     bool is_command = input_ahead(in, 0, &line) && imap_is_command(line.text);
-    if (is_command) {
-        x->sending = NULL;
-        x->mode = MODE_COMMANDS;
-        return true;
-    }
-    if (x->mode == MODE_AUTH) {
-        x->mode = MODE_ANSWER;
-        return true;
-    }
     if (x->mode == MODE_LITERAL_ASKED) {
-        x->mode = MODE_LITERAL;
-        if (x->sending && mark.seen <= x->sending->command->last.seen) /* it did not wait: refused or not, who knows */
-            x->sending->command->unsure = true;
+        decide_literal(x, is_command, &mark);
+        return true;
+    }
+    if (is_command || x->mode == MODE_AUTH) {
+        x->mode = is_command ? MODE_COMMANDS : MODE_ANSWER;
         return true;
     }
     while ((c = dialogue_next(s, &at)))

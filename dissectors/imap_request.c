@@ -161,7 +161,8 @@ void request_literal_ended(struct request *r, const struct mark *last, const str
 static void hide_words(struct request *r)
 {
     struct bytes text = buf_bytes(&r->text), rest = text;
-    r->login->sasl.cleartext_secret = bytes_word(&rest).len && bytes_word(&rest).len;
+    if (bytes_word(&rest).len && bytes_trim(rest).len)
+        r->login->sasl.cleartext_secret = true;
     for (size_t from = 0, i = 0; i <= text.len; i++) {
         if (i < text.len && text.data[i] > ' ' && text.data[i] != '"')
             continue;

@@ -57,8 +57,11 @@ static void take_tagged(struct session *s, const struct line *line, struct bytes
     }
     struct request *r = x->sending;
     if (r && r->command == c && (x->mode == MODE_LITERAL || x->mode == MODE_REST)) {
-        if (!r->has_early) /* told when all of the command is */
-            buf_add(&r->early, status->whole);
+        if (r->has_early) {
+            no_command(s);
+            return;
+        }
+        buf_add(&r->early, status->whole); /* told when all of the command is */
         r->has_early = true;
         r->early_first = line->first;
         r->early_last = line->last;
