@@ -425,7 +425,9 @@ static void begin_apop(struct session *s, struct command *c, const struct line *
 static void begin_pass(struct session *s, struct command *c, const struct line *line, struct bytes secret)
 {
     struct pop3 *x = session_state(s);
-    sasl_tell(&add_login(s, c, line, BYTES("USER"))->sasl, x->told.len ? buf_bytes(&x->told) : none, secret, true);
+    struct login *l = add_login(s, c, line, BYTES("USER"));
+    sasl_tell(&l->sasl, x->told.len ? buf_bytes(&x->told) : none, secret, true);
+    l->cut = !x->told.len && (x->lost_any || !session_from_start(s)); /* its USER may be among what was lost */
     buf_reset(&x->told);
 }
 

@@ -33,6 +33,12 @@ static enum probe probe_greeting(struct bytes server)
     return PROBE_UNSURE;
 }
 
+/* A verb that no other mail protocol has. */
+static bool is_only_smtps(enum verb verb)
+{
+    return verb != VERB_HELP && verb != VERB_NOOP && verb != VERB_QUIT && verb != VERB_AUTH && verb != VERB_RSET;
+}
+
 static enum probe probe_client(struct bytes client)
 {
     struct bytes arg, line = bytes_part(client, 0, bytes_index(client, '\n'));
@@ -41,8 +47,7 @@ static enum probe probe_client(struct bytes client)
         line.len--;
     if (bytes_starts_nocase(line, BYTES("USER ")))
         return PROBE_NO; /* FTP's first, and POP3's */
-    if (whole && smtp_is_command(line) && smtp_verb(line, &arg) != VERB_HELP && smtp_verb(line, &arg) != VERB_NOOP &&
-        smtp_verb(line, &arg) != VERB_QUIT && smtp_verb(line, &arg) != VERB_AUTH)
+    if (whole && smtp_is_command(line) && is_only_smtps(smtp_verb(line, &arg)))
         return PROBE_MATCH;
     return PROBE_UNSURE;
 }
