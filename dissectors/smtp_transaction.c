@@ -19,7 +19,7 @@ static size_t keep(struct transaction *t, struct bytes text, size_t *len)
 
 static struct bytes kept(const struct transaction *t, size_t at, size_t len)
 {
-    return bytes_of(t->text.data + at, len);
+    return bytes_part(buf_bytes(&t->text), at, len);
 }
 
 /* What stands behind the colon of "FROM:<...>", "TO:<...>". */
