@@ -18,17 +18,15 @@ bool client_line_cut(struct session *s, const struct line *line, bool is_command
     return cut;
 }
 
-void client_line_early(struct session *s, const struct line *line, uint64_t *early)
+void client_line_early(struct session *s, const struct line *line)
 {
-    uint64_t start = session_start(s, SERVER);
-    if (!start || session_dark(s, SERVER) || line->first.seen > start)
-        return;
-    *early = line->last.at + 1 - session_start(s, CLIENT);
+    session_early(s, &line->first, &line->last);
 }
 
-void client_line_write_early(struct session *s, uint64_t early)
+void client_line_write_early(struct session *s)
 {
-    if (!early || !session_acks_usable(s, CLIENT))
+    uint64_t early = session_early_octets(s);
+    if (!early)
         return;
     session_note(s, NOTE_early_talker);
     record_number(session_facts(s), F_session_early_octets, early);

@@ -9,12 +9,11 @@
    at first: whether lines behind a gap are being passed over until one looks like a command. */
 bool client_line_cut(struct session *s, const struct line *line, bool is_command, bool *adrift);
 
-/* Sets *early to the number of octets up to the line's end where the client had received nothing from the server when
-   it sent them. */
-void client_line_early(struct session *s, const struct line *line, uint64_t *early);
+/* These octets of the client were read (of the line, first and last count): they may be early. */
+void client_line_early(struct session *s, const struct line *line);
 
-/* At the end: tells them, unless the client's acknowledgments turned out to say nothing. */
-void client_line_write_early(struct session *s, uint64_t early);
+/* At the end: tells how many octets the client sent before it had received anything, if any. */
+void client_line_write_early(struct session *s);
 
 /* Puts an unknown command into the dialogue: by its verb alone, and as `?` where that may be a secret, as between a
    login command and the next known one (`secret_zone`). */

@@ -6,6 +6,8 @@
    commands, whatever their order. Untagged responses belong to no command: they tell what they tell. */
 #include "imap.h"
 
+#include "client_line.h"
+
 #include "dissectors.h"
 
 #include <stdlib.h>
@@ -103,7 +105,7 @@ static void write_facts(struct session *s)
     record_word(facts, F_session_role, "retrieval");
     if (!record_has(facts, F_session_starttls) && x->has_caps)
         record_word(facts, F_session_starttls, x->starttls_offered ? "offered" : "not_offered");
-    write_number(facts, F_session_early_octets, x->early);
+    client_line_write_early(s);
     write_number(facts, F_session_messages, x->messages);
     write_number(facts, F_session_auth_ok, x->logins.succeeded);
     write_number(facts, F_session_auth_failed, x->logins.failed);

@@ -176,7 +176,7 @@ struct imap {
     uint8_t *user; /* who logged in */
     struct buf mailbox, server_name;
     uint64_t left, server_left; /* of literals */
-    uint64_t early, lost_until;
+    uint64_t lost_until;
     struct mark server_last;
     uint32_t user_len, messages, forgotten;
     struct login_counts logins;

@@ -180,7 +180,7 @@ static void command(struct session *s, const struct line *line)
     x->adrift = doubt;
     if (done)
         return;
-    client_line_early(s, line, &x->early);
+    client_line_early(s, line);
     if (!line->text.len) {
         session_note(s, NOTE_empty_line);
         return;

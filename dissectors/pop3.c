@@ -31,7 +31,6 @@ struct pop3 {
     struct buf user; /* who logged in */
     struct buf server_name;
     struct untold untold; /* of unknown commands */
-    uint64_t early;
     uint32_t messages;
     struct login_counts counts;
     uint8_t mode, starttls;
@@ -452,7 +451,7 @@ static void command(struct session *s, const struct line *line)
     struct bytes arg;
     if (client_line_cut(s, line, pop3_is_command(line->text), &x->adrift))
         return;
-    client_line_early(s, line, &x->early);
+    client_line_early(s, line);
     make_room(s);
     enum verb verb = pop3_verb(line->text, &arg);
     if (verb == VERB_UNKNOWN) {
@@ -589,7 +588,7 @@ static void close(struct session *s)
     while ((c = dialogue_pending(s, 0)) != NULL)
         unanswered(s, c);
     record_word(facts, F_session_role, "retrieval");
-    client_line_write_early(s, x->early);
+    client_line_write_early(s);
     write_number(facts, F_session_messages, x->messages);
     write_number(facts, F_session_auth_ok, x->counts.succeeded);
     write_number(facts, F_session_auth_failed, x->counts.failed);

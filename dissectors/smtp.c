@@ -165,7 +165,7 @@ static void write_facts(struct session *s)
     record_word(facts, F_session_role, role(s));
     if (!record_has(facts, F_session_starttls) && smtp_starttls(x))
         record_word(facts, F_session_starttls, smtp_starttls(x));
-    client_line_write_early(s, x->early);
+    client_line_write_early(s);
     write_number(facts, F_session_messages, x->messages);
     write_number(facts, F_session_rcpt_ok, x->rcpt_ok);
     write_number(facts, F_session_rcpt_rejected, x->rcpt_rejected);

@@ -73,7 +73,7 @@ void smtp_command(struct session *s, const struct line *line)
     struct smtp *x = session_state(s);
     if (client_line_cut(s, line, smtp_is_command(line->text), &x->adrift))
         return;
-    client_line_early(s, line, &x->early);
+    client_line_early(s, line);
     make_room(s);
     struct command *c = new_command(s, line);
     if (dialogue_pending(s, 0) == c)

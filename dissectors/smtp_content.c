@@ -171,9 +171,8 @@ static struct command *content_command(struct session *s)
 
 static void early_chunk(struct session *s, const struct chunk *chunk)
 {
-    struct smtp *x = session_state(s);
     const struct line octets = {.first = chunk->first, .last = chunk->last};
-    client_line_early(s, &octets, &x->early);
+    client_line_early(s, &octets);
 }
 
 bool smtp_read_content(struct session *s, struct input *in)

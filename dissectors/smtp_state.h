@@ -36,7 +36,6 @@ struct smtp {
     struct untold untold;
     const char *starttls; /* as records have it; null until it was tried */
     uint64_t chunk_left;
-    uint64_t early;
     uint64_t replied; /* place of the first octet of the last reply that ended a command */
     uint32_t user_len, messages, next_upload;
     uint32_t rcpt_ok, rcpt_rejected, vrfy_ok, vrfy_unsure, vrfy_rejected, expn_ok, expn_rejected;

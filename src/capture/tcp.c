@@ -305,20 +305,13 @@ static void handshake(struct tcp *t, int side, const struct packet *p, uint64_t 
     if (p->tcp_flags & TCP_SYN) {
         if (!h->syn && (!h->next || h->next == h->start)) /* the first that was captured: others do not move it */
             h->start = h->next = seq;
+        h->midway = h->midway && h->start != seq;
         h->syn = true;
         h->near = max64(h->near, seq);
         if (p->tcp_flags & TCP_ACK && !other->start) /* the SYN itself was not captured */
             other->start = other->next = widen(p->ack, other->near);
         if (p->tcp_flags & TCP_ACK && !other->near)
             other->near = other->start;
-    } else if (h->syn && seq == h->start && !p->payload_wire && p->tcp_flags & TCP_ACK &&
-               !(p->tcp_flags & (TCP_RST | TCP_FIN))) {
-        /* The SYN-ACK was not captured, or not yet: this acknowledges it, unless a lower one shows that it was later.
-         */
-        uint64_t ack = widen(p->ack, other->near);
-        bool lower = !other->syn && other->next == other->start && ack < other->start && other->start - ack < EARLY_ACK;
-        if (!other->start || lower)
-            other->start = other->next = ack;
     }
 }
 

@@ -71,7 +71,7 @@ void session_named(struct session *s, unsigned n)
 bool session_from_start(const struct session *s)
 {
     const struct tcp_half *c = &s->flow->tcp.half[CLIENT], *v = &s->flow->tcp.half[SERVER];
-    return (c->syn || v->syn) && !c->midway && !v->midway;
+    return (c->syn || v->syn) && !(c->midway && c->octets) && !(v->midway && v->octets);
 }
 
 bool session_closed(const struct session *s, enum side side)
@@ -98,6 +98,22 @@ uint64_t session_start(const struct session *s, enum side side)
 bool session_saw_syn(const struct session *s, enum side side)
 {
     return s->flow->tcp.half[side].syn;
+}
+
+void session_early(struct session *s, const struct mark *first, const struct mark *last)
+{
+    if (!s->early_end)
+        s->early_seen = first->seen;
+    if (first->seen == s->early_seen)
+        s->early_end = last->at + 1;
+}
+
+uint64_t session_early_octets(const struct session *s)
+{
+    uint64_t start = session_start(s, SERVER);
+    if (!start || !s->early_end || s->early_seen > start || !session_acks_usable(s, CLIENT) || session_dark(s, SERVER))
+        return 0;
+    return s->early_end - session_start(s, CLIENT);
 }
 
 bool session_dark(const struct session *s, enum side side)

@@ -24,6 +24,11 @@ uint64_t session_start(const struct session *s, enum side side);
 /* Was this side's own SYN captured? If not, what it said first may be missing without a trace. */
 bool session_saw_syn(const struct session *s, enum side side);
 
+/* Octets of the client were read. How many of all that were had been sent before the client had received anything is
+   known at the end, when it is clear where the server's stream began and whether acknowledgments mean anything. */
+void session_early(struct session *s, const struct mark *first, const struct mark *last);
+uint64_t session_early_octets(const struct session *s);
+
 /* Was all of it captured, up to its FIN or a reset? What it did not say then, it never said. */
 bool session_seen_to_end(const struct session *s, enum side side);
 

@@ -63,9 +63,10 @@ struct session {
     struct input *offered; /* the pair of inputs being offered now */
     struct record *facts;
     struct dialogue dialogue;
-    uint32_t *notes;  /* counts by enum note; null until the first */
-    uint64_t changes; /* counts calls that change something: an offer goes on while it grows */
-    unsigned name;    /* which of the dissector's names */
+    uint64_t early_seen, early_end; /* what the first octets read of the client had seen; where those that had ended */
+    uint32_t *notes;                /* counts by enum note; null until the first */
+    uint64_t changes;               /* counts calls that change something: an offer goes on while it grows */
+    unsigned name;                  /* which of the dissector's names */
     unsigned part;
     char uid[16];
     int64_t part_began;

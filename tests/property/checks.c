@@ -216,13 +216,15 @@ static bool first_missing(const struct trace *left, const struct packet *p, uint
 }
 
 /* Does something left stand behind octet `missing` of p's direction, so that its loss can be known? Loosely: the whole
-   conversation must lie within 1 GiB. */
+   conversation must lie within 1 GiB; what comes after a reset may be another one's. */
 static bool known_lost(const struct trace *left, const struct packet *p, uint32_t missing)
 {
     for (size_t i = 0; i < left->count; i++) {
         const struct packet *q = &left->segments[i].packet;
 
-        if (same_direction(p, q) && !(q->tcp_flags & TCP_RST) && q->seq - missing - 1 < UINT32_C(1) << 30)
+        if ((q->tcp_flags & TCP_RST) && (same_direction(p, q) || same_flow_other_side(p, q)))
+            return false;
+        if (same_direction(p, q) && q->seq - missing - 1 < UINT32_C(1) << 30)
             return true;
     }
     return false;
