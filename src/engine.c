@@ -98,7 +98,6 @@ static void end_flow(struct engine *e, struct flow *f, enum close how)
     } else if (s) {
         s->ending = true;
         session_end(s, how);
-        e->counts.flows_unrecognised += 0;
     }
     flow_remove(e->flows, f);
 }

@@ -97,7 +97,7 @@ wait $pid
 code=$?
 exec 3>&-
 check "SIGTERM ends with 143 (it was $code)" test $code = 143
-check 'after a clean flush' jq -e 'select(.type=="session") | .close == "shutdown"' "$folder/out" >/dev/null
+check 'after a clean flush' jq -es 'map(select(.type=="session")) | .[0].close == "shutdown"' "$folder/out" >/dev/null
 
 [ $failures = 0 ] && echo 'the command does what its manual says'
 exit $((failures > 0))
