@@ -48,6 +48,22 @@ static void write_to_log(struct session *s, struct command *c)
     record_end(c->fields);
     record_join(d->log, c->fields);
     d->logged++;
+    d->logged_to = c->last.at + 1;
+    /* Counted here and not when it is read, so that a part's counters do not depend on how the stream was cut. */
+    struct entry e;
+    size_t at = 0;
+    while (record_next(c->fields, &at, &e))
+        if (!e.end && e.field == F_command_verb)
+            tally_add(&d->verbs, e.text);
+}
+
+/* Is the log long or old enough to be written as a part of the session? */
+static bool is_part(const struct session *s)
+{
+    const struct dialogue *d = &s->dialogue;
+    const struct session_settings *settings = s->settings;
+    return d->logged >= settings->limits->part_commands || record_size(d->log) >= settings->limits->part_octets ||
+           (settings->interim && s->flow->last_when - s->part_began >= settings->interim);
 }
 
 /* Finished commands at the front go into the log. */
@@ -61,8 +77,7 @@ static void move_to_log(struct session *s)
         d->first++;
         d->count--;
         command_free(c);
-        if (d->log && (d->logged >= s->settings->limits->part_commands ||
-                       record_size(d->log) >= s->settings->limits->part_octets))
+        if (d->log && is_part(s))
             session_emit_own(s, false, CLOSE_FIN);
     }
     if (!d->count)
@@ -111,8 +126,6 @@ struct command *dialogue_command(struct session *s, const struct line *line, uin
     c->silent = !line->text.len;
     if (c->silent)
         session_note(s, NOTE_empty_line);
-    else
-        tally_add(&s->dialogue.verbs, verb);
     return c;
 }
 
@@ -125,14 +138,8 @@ struct command *dialogue_doubtful(struct session *s, const struct line *line, ui
 
 void dialogue_proven(struct session *s, struct command *c)
 {
-    struct entry e;
-    size_t at = 0;
-    if (!c->silent)
-        return;
+    (void)s;
     c->silent = false;
-    while (record_next(c->fields, &at, &e))
-        if (!e.end && e.field == F_command_verb)
-            tally_add(&s->dialogue.verbs, e.text);
 }
 
 bool dialogue_full(const struct session *s)

@@ -40,6 +40,7 @@ struct dialogue {
     size_t first, count, cap, unanswered;
     struct record *log; /* F_session_commands groups */
     size_t logged;      /* in this part */
+    uint64_t logged_to; /* place behind the last command in the log */
     struct tally verbs, replies;
     struct gap gap[2];        /* the last loss of each side, among lines */
     struct mark last_command; /* the first octet of the last one read */

@@ -160,12 +160,20 @@ static void write_number(struct record *r, enum field f, uint64_t n)
         record_number(r, f, n);
 }
 
-static void write_counters(struct session *s, struct record *r)
+/* Octets up to that place, as far as they were captured. */
+static uint64_t octets_to(const struct tcp_half *h, uint64_t place)
+{
+    uint64_t all = place > h->start ? place - h->start : 0;
+    return all > h->missed ? all - h->missed : 0;
+}
+
+/* A part counts the octets of the dialogue up to its last reply, the last record all there were. */
+static void write_counters(struct session *s, struct record *r, bool last)
 {
     const struct tcp *t = &s->flow->tcp;
     const struct tcp_half *c = &t->half[CLIENT], *v = &t->half[SERVER];
-    record_number(r, F_session_bytes_c2s, c->octets);
-    record_number(r, F_session_bytes_s2c, v->octets);
+    record_number(r, F_session_bytes_c2s, last ? c->octets : octets_to(c, s->dialogue.logged_to));
+    record_number(r, F_session_bytes_s2c, last ? v->octets : octets_to(v, input_at(&s->in[SERVER])));
     record_number(r, F_session_pkts_c2s, c->packets);
     record_number(r, F_session_pkts_s2c, v->packets);
     write_number(r, F_session_missed_c2s, c->missed);
@@ -228,7 +236,7 @@ void session_emit_own(struct session *s, bool last, enum close how)
         record_flag(r, F_session_midstream);
     record_number(r, F_session_duration_us, microseconds(f->first_when, f->last_when));
     record_word(r, F_session_visibility, visibility(s));
-    write_counters(s, r);
+    write_counters(s, r, last);
     record_join(r, s->facts);
     if (s->dialogue.log) {
         record_join(r, s->dialogue.log);
@@ -237,5 +245,6 @@ void session_emit_own(struct session *s, bool last, enum close how)
     }
     write_tallies(s, r);
     s->part++;
+    s->part_began = f->last_when;
     s->settings->emit(s->settings->arg, r);
 }
