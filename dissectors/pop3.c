@@ -132,6 +132,11 @@ static void did(struct session *s, const struct command *c, const struct reply *
 static void unanswered(struct session *s, struct command *c)
 {
     struct pop3 *x = session_state(s);
+    if (x->body && x->body->command == c) { /* it has its reply; the rest of the body is told without it */
+        x->body->command = NULL;
+        dialogue_finish(s, c, &x->body->replied);
+        return;
+    }
     untold_repeated(&x->untold, c->ref, none);
     did(s, c, &no_reply);
     dialogue_finish(s, c, NULL);
@@ -435,13 +440,10 @@ static void make_room(struct session *s)
     struct pop3 *x = session_state(s);
     while (dialogue_full(s)) {
         struct command *c = dialogue_pending(s, 0);
-        if (x->body && x->body->command == c) {
-            x->body->command = NULL;
-            dialogue_finish(s, c, &x->body->replied);
-        } else {
-            unanswered(s, c);
+        bool replied = x->body && x->body->command == c;
+        unanswered(s, c);
+        if (!replied)
             dialogue_owe(s);
-        }
     }
 }
 

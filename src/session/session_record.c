@@ -178,8 +178,10 @@ static void write_counters(struct session *s, struct record *r, bool last)
     record_number(r, F_session_pkts_s2c, v->packets);
     write_number(r, F_session_missed_c2s, c->missed);
     write_number(r, F_session_missed_s2c, v->missed);
-    write_number(r, F_session_acked_unseen_c2s, tcp_acked_unseen(t, CLIENT));
-    write_number(r, F_session_acked_unseen_s2c, tcp_acked_unseen(t, SERVER));
+    if (last) { /* before, it may still come */
+        write_number(r, F_session_acked_unseen_c2s, tcp_acked_unseen(t, CLIENT));
+        write_number(r, F_session_acked_unseen_s2c, tcp_acked_unseen(t, SERVER));
+    }
     write_number(r, F_session_retrans, c->retrans + v->retrans);
     write_number(r, F_session_dup_pkts, c->duplicates + v->duplicates);
     write_number(r, F_session_late, c->late + v->late);
