@@ -64,7 +64,11 @@ static struct command *new_command(struct session *s, const struct line *line)
     bytes_word(&rest);
     struct command *c = client_line_unknown(s, line, VERB_UNKNOWN, x->secret_zone);
     c->ref = untold_add(&x->untold, rest);
-    x->secret_zone |= untold_is_login(line->text);
+    if (!untold_is_login(line->text))
+        return c;
+    x->secret_zone = true;
+    if (c->ref && !record_has(c->fields, F_command_secret))
+        record_flag(c->fields, F_command_secret);
     return c;
 }
 
