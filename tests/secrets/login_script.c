@@ -56,7 +56,7 @@ struct script {
     struct buf *out;
     struct buf lines[LINES_MOST]; /* of the client: the command, its answers */
     size_t count;
-    bool literals; /* the lines but the last end with a literal's length */
+    bool two_commands; /* USER, then PASS */
 };
 
 static void escaped(struct buf *out, struct bytes text)
@@ -133,6 +133,7 @@ static void answer(struct script *s, struct bytes message)
 static void command(struct script *s, const char *text)
 {
     struct buf *line = &s->lines[s->count++];
+    const char *secret = strstr(text, s->password);
 
     buf_init(line, SIZE_MAX);
     if (s->way == BLANKS)
@@ -142,7 +143,7 @@ static void command(struct script *s, const char *text)
 
         if (c == ' ' && s->way == BLANKS)
             c = '\t';
-        if (s->way == LOWER_CASE && c >= 'A' && c <= 'Z')
+        if (s->way == LOWER_CASE && c >= 'A' && c <= 'Z' && (!secret || text + i < secret))
             c = (char)(c + 32);
         buf_add_byte(line, (uint8_t)c);
     }
@@ -222,6 +223,7 @@ static void plain_command(struct script *s, enum mechanism m)
     if (m == APOP) {
         buf_printf(&text, "%sAPOP alice %s", s->protocol == IMAP ? "a1 " : "", s->password);
     } else if (s->protocol != IMAP) {
+        s->two_commands = true;
         command(s, "USER alice");
         buf_printf(&text, "PASS %s", s->password);
     } else if (m == COMMAND || m == COMMAND_QUOTED) {
@@ -231,7 +233,6 @@ static void plain_command(struct script *s, enum mechanism m)
         else
             buf_add_string(&text, s->password);
     } else {
-        s->literals = true;
         buf_printf(&text, "a1 LOGIN {5%s}", plus);
         buf_add(&text, bytes_of("", 1));
         command(s, (const char *)text.data);
@@ -273,7 +274,7 @@ static void preface(struct script *s)
 /* What the server says to line i that is not the last: a prompt, or +OK to USER. */
 static void prompt(struct script *s, size_t i)
 {
-    bool user = s->lines[i].len > 4 && bytes_find_nocase(buf_bytes(&s->lines[i]), BYTES("USER ")) != SIZE_MAX;
+    bool user = s->two_commands;
 
     if (s->protocol == SMTP)
         server(s, user ? "500 5.5.1 what" : s->count == 3 && i == 1 ? "334 UGFzc3dvcmQ6" : "334 VXNlcm5hbWU6");
