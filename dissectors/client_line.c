@@ -51,10 +51,11 @@ struct command *client_line_unknown(struct session *s, const struct line *line, 
     if (line->text.len)
         session_note(s, NOTE_unknown_command);
     client_line_note(s, c, line);
-    c->ref = untold_add(untold, rest);
+    if (untold)
+        c->ref = untold_add(untold, rest);
     bool login = untold_is_login(line->text);
     *secret_zone |= login;
-    if (!told || (login && c->ref))
+    if (!told || (login && bytes_trim(rest).len))
         record_flag(c->fields, F_command_secret);
     return c;
 }

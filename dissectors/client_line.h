@@ -18,7 +18,7 @@ void client_line_write_early(struct session *s);
 
 /* Puts an unknown command into the dialogue: by its verb alone, and as `?` where that may be a secret, as between a
    login command and the next known one (`secret_zone`, which one that looks like a login begins). Its argument goes
-   into `untold`, with the command's `ref` as id. */
+   into `untold`, with the command's `ref` as id; null: no reply to an unknown command is told. */
 struct command *client_line_unknown(struct session *s, const struct line *line, uint16_t kind, bool *secret_zone,
                                     struct untold *untold);
 
