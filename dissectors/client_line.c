@@ -42,15 +42,20 @@ static bool may_be_told(struct bytes word, bool secret_zone)
     return true;
 }
 
-struct command *client_line_unknown(struct session *s, const struct line *line, uint16_t kind, bool secret_zone)
+struct command *client_line_unknown(struct session *s, const struct line *line, uint16_t kind, bool *secret_zone,
+                                    struct untold *untold)
 {
     struct bytes rest = line->text, word = bytes_word(&rest);
-    bool told = may_be_told(word, secret_zone);
+    bool told = may_be_told(word, *secret_zone);
     struct command *c = dialogue_command(s, line, kind, told ? word : BYTES("?"));
     if (line->text.len)
         session_note(s, NOTE_unknown_command);
     client_line_note(s, c, line);
-    if (!told)
+    if (untold)
+        c->ref = untold_add(untold, rest);
+    bool login = untold_is_login(line->text);
+    *secret_zone |= login;
+    if (!told || (login && bytes_trim(rest).len))
         record_flag(c->fields, F_command_secret);
     return c;
 }

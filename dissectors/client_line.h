@@ -4,6 +4,7 @@
 #define MAILTAP_DISSECTORS_CLIENT_LINE_H
 
 #include "session/dissector.h"
+#include "untold.h"
 
 /* Is it no command, but a part of a line, or text whose command was lost? Notes it. `adrift` is the dissector's, false
    at first: whether lines behind a gap are being passed over until one looks like a command. */
@@ -16,8 +17,10 @@ void client_line_early(struct session *s, const struct line *line);
 void client_line_write_early(struct session *s);
 
 /* Puts an unknown command into the dialogue: by its verb alone, and as `?` where that may be a secret, as between a
-   login command and the next known one (`secret_zone`). */
-struct command *client_line_unknown(struct session *s, const struct line *line, uint16_t kind, bool secret_zone);
+   login command and the next known one (`secret_zone`, which one that looks like a login begins). Its argument goes
+   into `untold`, with the command's `ref` as id; null: no reply to an unknown command is told. */
+struct command *client_line_unknown(struct session *s, const struct line *line, uint16_t kind, bool *secret_zone,
+                                    struct untold *untold);
 
 /* Notes odd octets and line ends of a command. */
 void client_line_note(struct session *s, struct command *c, const struct line *line);

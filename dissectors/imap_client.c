@@ -151,7 +151,8 @@ static void unknown_command(struct session *s, const struct line *line, const st
     bool hidden = x->secret_zone || !cmd->word.len || !imap_is_usual_tag(cmd->tag);
     if (!hidden)
         behind_tag.text = bytes_part(line->text, (size_t)(cmd->word.data - line->text.data), line->text.len);
-    struct command *c = client_line_unknown(s, &behind_tag, VERB_UNKNOWN, hidden);
+    bool zone = hidden; /* for this line alone: behind a tag no secret stands as a verb */
+    struct command *c = client_line_unknown(s, &behind_tag, VERB_UNKNOWN, &zone, NULL);
     c->ref = imap_tag_ref(cmd->tag);
     c->phase |= PHASE_HIDDEN;
     if (!hidden)
@@ -349,8 +350,10 @@ void imap_lost_commands(struct session *s)
 {
     struct imap *x = session_state(s);
     struct request *r = imap_authentication(x);
-    if (r && (x->mode == MODE_AUTH || x->mode == MODE_ANSWER))
+    if (r && (x->mode == MODE_AUTH || x->mode == MODE_ANSWER)) {
         r->login->cut = true;
+        sasl_lost(&r->login->sasl);
+    }
     x->lost_commands = true;
     x->adrift |= x->mode != MODE_ANSWER;
     if (x->mode != MODE_REST)

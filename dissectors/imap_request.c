@@ -157,14 +157,11 @@ void request_literal_ended(struct request *r, const struct mark *last, const str
 
 /* --- what it tells --- */
 
-/* Which word is the secret is anybody's guess: no text that repeats one of them may be told. */
-static void hide_words(struct request *r)
+/* No text that repeats a word of this may be told; quoted or not, as servers please. */
+static void hide_words(struct request *r, struct bytes text)
 {
-    struct bytes text = buf_bytes(&r->text), rest = text;
-    if (bytes_word(&rest).len && bytes_trim(rest).len)
-        r->login->sasl.cleartext_secret = true;
     for (size_t from = 0, i = 0; i <= text.len; i++) {
-        if (i < text.len && text.data[i] > ' ' && text.data[i] != '"')
+        if (i < text.len && text.data[i] > ' ' && text.data[i] != '"' && text.data[i] != '\\')
             continue;
         echo_add(&r->login->sasl.echo, bytes_part(text, from, i - from));
         from = i + 1;
@@ -174,15 +171,22 @@ static void hide_words(struct request *r)
 static void tell_login(struct request *r, bool whole)
 {
     struct buf user, secret;
-    struct bytes rest = buf_bytes(&r->text);
+    struct bytes rest = buf_bytes(&r->text), sent;
     buf_init(&user, TEXT_MOST);
     buf_init(&secret, TEXT_MOST);
-    if (whole && !r->text.cut && imap_astring(&rest, &user) && imap_astring(&rest, &secret) && !rest.len) {
+    if (whole && !r->text.cut && imap_astring(&rest, &user) && (sent = rest, imap_astring(&rest, &secret)) &&
+        !rest.len) {
+        hide_words(r, sent);
         sasl_tell(&r->login->sasl, buf_bytes(&user), buf_bytes(&secret), true);
         if (sasl_fact(&r->login->sasl, SASL_USER, &rest))
             record_text(r->command->fields, F_command_arg, rest);
-    } else {
-        hide_words(r);
+    } else { /* which word is the secret is anybody's guess */
+        sent = buf_bytes(&r->text);
+        hide_words(r, sent);
+        if (bytes_word(&sent).len && bytes_trim(sent).len)
+            r->login->sasl.cleartext_secret = true;
+        if (r->gap || r->cut)
+            sasl_lost(&r->login->sasl);
     }
     buf_release(&user);
     release_wiped(&secret);

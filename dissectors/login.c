@@ -55,7 +55,7 @@ static void write_reply(struct record *r, const struct login *l, const struct lo
         record_text(r, F_auth_status, reply->status);
     if (reply->rcode.len)
         record_text(r, F_auth_rcode, reply->rcode);
-    if (!echo_found(&l->sasl.echo, reply->whole)) { /* some servers repeat what they were sent */
+    if (!l->sasl.lost && !echo_found(&l->sasl.echo, reply->whole)) { /* some servers repeat what they were sent */
         record_text(r, F_auth_reply, reply->whole);
         if (reply->text.len)
             record_text(r, F_auth_text, reply->text);

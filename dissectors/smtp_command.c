@@ -53,18 +53,12 @@ static struct command *new_command(struct session *s, const struct line *line)
     struct smtp *x = session_state(s);
     struct bytes arg;
     enum verb verb = smtp_verb(line->text, &arg);
-    if (verb != VERB_UNKNOWN) {
-        x->secret_zone = false;
-        struct command *c = dialogue_command(s, line, (uint16_t)verb, bytes_of_string(smtp_verb_name(verb)));
-        client_line_note(s, c, line);
-        opened(s, c, line, verb, arg);
-        return c;
-    }
-    struct bytes rest = line->text;
-    bytes_word(&rest);
-    struct command *c = client_line_unknown(s, line, VERB_UNKNOWN, x->secret_zone);
-    c->ref = untold_add(&x->untold, rest);
-    x->secret_zone |= untold_is_login(line->text);
+    if (verb == VERB_UNKNOWN)
+        return client_line_unknown(s, line, VERB_UNKNOWN, &x->secret_zone, &x->untold);
+    x->secret_zone = false;
+    struct command *c = dialogue_command(s, line, (uint16_t)verb, bytes_of_string(smtp_verb_name(verb)));
+    client_line_note(s, c, line);
+    opened(s, c, line, verb, arg);
     return c;
 }
 

@@ -1,14 +1,15 @@
+/* See untold.h. */
 #include "untold.h"
 
 #include "base/memory.h"
-#include "mail/echo.h"
+#include "mail/sasl.h"
 
 #include <stdlib.h>
 
 struct untold_text {
     struct untold_text *next;
     uint32_t id;
-    struct echo echo;
+    struct sasl words; /* of a mechanism that nobody knows: what is remembered is what may come back */
 };
 
 uint32_t untold_add(struct untold *u, struct bytes text)
@@ -18,9 +19,9 @@ uint32_t untold_add(struct untold *u, struct bytes text)
     if (!text.len)
         return 0;
     struct untold_text *t = memory_get(sizeof *t);
-    echo_init(&t->echo);
-    while ((word = bytes_word(&text)).len && !t->echo.full)
-        echo_add(&t->echo, word);
+    sasl_begin(&t->words, bytes_of("", 0));
+    while ((word = bytes_word(&text)).len && !t->words.echo.full)
+        sasl_client(&t->words, word);
     u->last_id += u->last_id == UINT32_MAX ? 2 : 1;
     t->id = u->last_id;
     t->next = u->first;
@@ -37,8 +38,8 @@ bool untold_repeated(struct untold *u, uint32_t id, struct bytes reply)
     if (!id || !t)
         return false;
     *link = t->next;
-    bool found = echo_found(&t->echo, reply);
-    echo_release(&t->echo);
+    bool found = echo_found(&t->words.echo, reply);
+    sasl_release(&t->words);
     free(t);
     return found;
 }

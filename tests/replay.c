@@ -20,14 +20,6 @@ static void emit(void *arg, struct record *r)
     record_free(r);
 }
 
-static const struct format *json_format(void)
-{
-    for (size_t i = 0; formats[i]; i++)
-        if (strcmp(formats[i]->name, "json") == 0)
-            return formats[i];
-    return NULL;
-}
-
 void replay_settings(struct replay_settings *s, const struct dialogue_file *d)
 {
     *s = (struct replay_settings){0};
@@ -40,9 +32,9 @@ void replay_settings(struct replay_settings *s, const struct dialogue_file *d)
     s->limits = d->limits;
 }
 
-void replay(const struct replay_settings *s, const struct trace *t, struct buf *out)
+void replay_format(const struct replay_settings *s, const struct trace *t, const struct format *format, struct buf *out)
 {
-    struct sink sink = {.format = json_format(), .out = out};
+    struct sink sink = {.format = format, .out = out};
     struct engine_settings settings;
     struct engine *e;
 
@@ -68,4 +60,9 @@ void replay(const struct replay_settings *s, const struct trace *t, struct buf *
     if (sink.format->finish)
         sink.format->finish(sink.state, out);
     free(sink.state);
+}
+
+void replay(const struct replay_settings *s, const struct trace *t, struct buf *out)
+{
+    replay_format(s, t, format_find("json"), out);
 }

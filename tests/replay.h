@@ -1,8 +1,10 @@
-/* A trace through the engine and the JSON format, in this process. */
+/* A trace through the engine and a format, in this process. */
 #ifndef MAILTAP_TESTS_REPLAY_H
 #define MAILTAP_TESTS_REPLAY_H
 
 #include "dialogue.h"
+
+struct format;
 
 /* The settings of the engine that a dialogue asks for (d null: the defaults). */
 struct replay_settings {
@@ -14,7 +16,11 @@ struct replay_settings {
 
 void replay_settings(struct replay_settings *s, const struct dialogue_file *d);
 
-/* Appends the NDJSON of all records. */
+/* Appends what the format makes of all records. */
+void replay_format(const struct replay_settings *s, const struct trace *t, const struct format *format,
+                   struct buf *out);
+
+/* The same by the JSON format: NDJSON. */
 void replay(const struct replay_settings *s, const struct trace *t, struct buf *out);
 
 #endif

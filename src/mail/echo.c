@@ -92,7 +92,7 @@ void echo_add(struct echo *e, struct bytes secret)
 {
     if (secret.len > ECHO_TEXT_MOST)
         e->too_long = true;
-    if (secret.len >= ECHO_BEGINNING + ECHO_BEGINNING / 2 && !e->full)
+    if (secret.len >= 2 * ECHO_BEGINNING && !e->full)
         remember(e, bytes_part(secret, 0, ECHO_BEGINNING)); /* a server may repeat it cut */
     if (secret.len >= ECHO_LEAST && secret.len <= ECHO_TEXT_MOST && !e->full)
         remember(e, secret);

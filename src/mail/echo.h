@@ -15,7 +15,7 @@ struct echo {
 
 enum {
     ECHO_SECRETS = 32,     /* remembered, beginnings included */
-    ECHO_BEGINNING = 8,    /* octets at the front of a secret of 12 or more that count as a repetition of it */
+    ECHO_BEGINNING = 6,    /* octets at the front of a secret of 12 or more that count as a repetition of it */
     ECHO_LEAST = 3,        /* octets of a secret; a shorter one is found in any text and is not remembered */
     ECHO_TEXT_MOST = 4096, /* octets of a text; a longer one counts as a repetition */
 };

@@ -26,7 +26,10 @@ enum family {
 /* struct sasl's `asked` */
 enum { ASKED_NOTHING, ASKED_USER, ASKED_SECRET, ASKED_UNICODE };
 
-enum { FACT_MOST = 1024 };
+enum {
+    FACT_MOST = 1024,
+    PART_LEAST = 6, /* octets of a part of a message that is told from noise in a binary one */
+};
 
 struct sasl_told {
     bool has[SASL_FACTS];
@@ -424,6 +427,36 @@ static void release_wiped(struct buf *b)
     buf_release(b);
 }
 
+/* What stands in a message between separators may be its secret, and come back alone. */
+static void echo_parts(struct sasl *x, struct bytes m)
+{
+    size_t from = 0;
+    for (size_t i = 0; i <= m.len; i++) {
+        if (i < m.len && m.data[i] > ' ' && !memchr(",=\"", m.data[i], 3))
+            continue;
+        if (i - from >= PART_LEAST && i - from < m.len)
+            echo_add(&x->echo, bytes_part(m, from, i - from));
+        from = i + 1;
+    }
+}
+
+/* Of an answer that is no base64: what a server that reads over the octets that spoil it makes of it. */
+static void echo_decodable(struct sasl *x, struct bytes line)
+{
+    struct buf digits, message;
+    buf_init(&digits, line.len);
+    buf_init(&message, line.len);
+    for (size_t i = 0; i < line.len; i++)
+        if (byte_is_letter(line.data[i]) || byte_is_digit(line.data[i]) || line.data[i] == '+' || line.data[i] == '/')
+            buf_add_byte(&digits, line.data[i]);
+    if (base64_decode(bytes_part(buf_bytes(&digits), 0, digits.len / 4 * 4), &message)) {
+        echo_add(&x->echo, buf_bytes(&message));
+        echo_parts(x, buf_bytes(&message));
+    }
+    release_wiped(&digits);
+    release_wiped(&message);
+}
+
 void sasl_client(struct sasl *x, struct bytes line)
 {
     line = bytes_trim(line);
@@ -440,11 +473,11 @@ void sasl_client(struct sasl *x, struct bytes line)
     buf_init(&message, line.len);
     if (base64_decode(line, &message)) {
         echo_add(&x->echo, buf_bytes(&message));
+        echo_parts(x, buf_bytes(&message));
         read_answer(x, buf_bytes(&message));
     } else {
-        struct bytes rest = line, word;
-        while ((word = bytes_word(&rest)).len < line.len && word.len)
-            echo_add(&x->echo, word);
+        echo_parts(x, line);
+        echo_decodable(x, line);
         read_broken(x);
     }
     release_wiped(&message);
