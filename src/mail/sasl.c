@@ -354,7 +354,7 @@ static bool sends_its_secret(const struct sasl *x)
 static void read_answer(struct sasl *x, struct bytes m)
 {
     if (x->lost) {
-        bool only_user = x->family == LOGIN && x->asked != ASKED_SECRET && x->answers < 2;
+        bool only_user = x->family == LOGIN && x->answers < 2; /* or its secret: not known */
         if (sends_its_secret(x) && !only_user)
             saw_secret(x, m);
         return;
