@@ -210,13 +210,20 @@ static void write_tallies(struct session *s, struct record *r)
     }
 }
 
+/* Without the server's SYN nobody knows whether the first octet captured of it was its first; the client's start stands
+   in there too. Known at the end only: it may be captured late. */
+static bool saw_beginning(const struct session *s)
+{
+    return session_from_start(s) && (session_saw_syn(s, SERVER) || !s->flow->tcp.half[SERVER].octets);
+}
+
 static const char *visibility(const struct session *s)
 {
     if (s->unrecognised)
         return "unrecognised";
     if (s->implicit_tls && s->opaque)
         return "encrypted";
-    return s->opaque || has_gap(s) || one_sided(s) || !session_from_start(s) ? "partial" : "full";
+    return s->opaque || has_gap(s) || one_sided(s) || !saw_beginning(s) ? "partial" : "full";
 }
 
 void session_emit_own(struct session *s, bool last, enum close how)
@@ -228,13 +235,15 @@ void session_emit_own(struct session *s, bool last, enum close how)
     record_number(r, F_all_frame_first, f->first_frame);
     record_number(r, F_all_frame_last, f->last_frame);
     write_quality(s, r);
+    if (session_from_start(s) && !saw_beginning(s))
+        record_word(r, F_all_quality, "midstream");
     if (how == CLOSE_EVICTED)
         record_word(r, F_all_quality, "evicted");
     if (!last || s->part)
         record_number(r, F_session_part, s->part);
     if (last)
         record_word(r, F_session_close, close_words[how]);
-    if (!session_from_start(s))
+    if (!saw_beginning(s))
         record_flag(r, F_session_midstream);
     record_number(r, F_session_duration_us, microseconds(f->first_when, f->last_when));
     record_word(r, F_session_visibility, visibility(s));
