@@ -95,9 +95,9 @@ static void read_client(struct session *s, struct input *in)
             moved = smtp_read_chunk(s, in);
             break;
         case MODE_ANSWER:
-            if ((moved = input_line(in, &line))) {
+            moved = !session_behind(s, CLIENT) && input_line(in, &line);
+            if (moved)
                 smtp_answer_login(s, &line);
-            }
             break;
         case MODE_DATA:
         case MODE_AUTH:

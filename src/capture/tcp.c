@@ -82,7 +82,7 @@ static void free_first_held(struct tcp_half *h, struct tcp_budget *budget)
 static void drain(struct tcp *t, int side, struct tcp_budget *budget, const struct tcp_reader *reader, void *arg)
 {
     struct tcp_half *h = &t->half[side];
-    while (h->held && h->held->where.at <= h->next) {
+    while (h->next && h->held && h->held->where.at <= h->next) {
         struct held_segment *seg = h->held;
         uint64_t skip = h->next - seg->where.at;
         if (skip < seg->len) {
@@ -413,6 +413,10 @@ void tcp_segment(struct tcp *t, int side, const struct packet *p, struct tcp_bud
         return; /* another connection's, or nobody's: tcp_is_new() looks at it */
     if (!(p->tcp_flags & TCP_RST) || p->payload_wire)
         handshake(t, side, p, seq);
+    if (p->tcp_flags & TCP_SYN) { /* where they begin is known now: what was held before goes on */
+        drain(t, 0, budget, reader, arg);
+        drain(t, 1, budget, reader, arg);
+    }
     uint64_t ack = acknowledged(t, side, p);
     judge_acks(t, side, p, seq, ack);
     if (!(p->tcp_flags & TCP_RST)) {

@@ -91,7 +91,12 @@ void input_feed_gap(struct input *in, uint64_t len, const struct origin *origin)
 {
     if (!len)
         return;
-    *add_piece(in) = (struct piece){*origin, len, true, false};
+    struct piece gap = {*origin, len, true, false};
+    const struct piece *before = in->piece_count ? &in->pieces[in->piece_first + in->piece_count - 1] : NULL;
+    /* What the sender of lost octets had received is not known: at least what it had before. */
+    gap.origin.acked = before ? before->origin.acked : in->last_read.seen;
+    gap.origin.captured = before ? before->origin.captured : in->last_read.seen;
+    *add_piece(in) = gap;
     in->unread += len;
     in->end = origin->at + len;
 }

@@ -144,6 +144,18 @@ uint16_t session_port(const struct session *s, enum side side)
        read on this side had seen, and all of that was read or lost.
    It is never worth while when the other direction is closed or dark, when more than --hold octets wait here, or at the
    end. While it is open whether acknowledgments mean anything (tcp_acks_unknown), the server's lines wait for that. */
+bool session_behind(struct session *s, enum side side)
+{
+    const struct input *in = &s->offered[side], *other = &s->offered[side_other(side)];
+    struct mark first;
+    if (s->ending || in->unread > s->settings->hold || !input_unread(in, &first))
+        return false;
+    if (session_dark(s, side_other(side)) || (other->closed && !other->unread))
+        return false;
+    uint64_t there = other->unread || other->end ? input_at(other) : 0;
+    return first.seen > there && (there || s->flow->tcp.half[side_other(side)].start != first.seen);
+}
+
 bool session_patient(struct session *s, enum side side)
 {
     const struct input *in = &s->offered[side], *other = &s->offered[side_other(side)];
@@ -153,14 +165,13 @@ bool session_patient(struct session *s, enum side side)
         return false;
     if (session_dark(s, side_other(side)))
         return false;
-    bool other_done = other->closed && !other->unread;
-    uint64_t there = other->unread || other->end ? input_at(other) : 0;
-    if (first.seen > there && !other_done && (there || s->flow->tcp.half[side_other(side)].start != first.seen))
+    if (session_behind(s, side))
         return true;
     if (side == SERVER)
         return tcp_acks_unknown(&s->flow->tcp, SERVER);
-    if (other_done)
+    if (other->closed && !other->unread)
         return false;
+    uint64_t there = other->unread || other->end ? input_at(other) : 0;
     return !(input_knows_more(in, &knows) && there >= knows);
 }
 
