@@ -84,8 +84,12 @@ static void read_client(struct session *s, struct input *in)
             if (client_says_hello(in)) {
                 session_note(s, NOTE_tls_unasked);
                 x->mode = MODE_DEAF;
-            } else if ((moved = input_line(in, &line))) {
-                smtp_command(s, &line);
+            } else {
+                /* Behind lost octets, what the server had said before tells what this is. */
+                bool waits = input_ahead(in, 0, &line) && line.broken && session_behind(s, CLIENT);
+                moved = !waits && input_line(in, &line);
+                if (moved)
+                    smtp_command(s, &line);
             }
             break;
         case MODE_CONTENT:

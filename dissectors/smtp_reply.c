@@ -98,6 +98,8 @@ static void take_reply(struct session *s, const struct smtp_reply *reply)
     struct command *older, *c = dialogue_answers(s, &reply->first, only_verb(reply->code));
     if (!c && (c = interrupted(s, reply)) != NULL)
         end_lost_content(s, reply);
+    if (!c && reply->code == 354 && x->mode == MODE_COMMANDS)
+        c = dialogue_lost_command(s, VERB_DATA, &reply->first);
     if (!c) {
         session_note(s, dialogue_adrift(s) || session_dark(s, CLIENT) ? NOTE_reply_adrift : NOTE_unsolicited_reply);
         return;
@@ -184,6 +186,18 @@ static void take_reply_line(struct session *s, const struct line *line)
         finish_partial(s);
 }
 
+/* DATA is never answered by a 2xx: where replies were lost, the 354 was among them, and this one is the content's. */
+static bool is_content_reply(struct session *s, const struct command *c, const struct line *line)
+{
+    struct smtp *x = session_state(s);
+    uint32_t code;
+    bool last;
+    struct bytes text;
+    return x->lost_replies && x->mode == MODE_DATA && c->kind == VERB_DATA && !c->phase &&
+           c->begins < line->first.seen && !session_behind(s, SERVER) &&
+           smtp_reply_line(line->text, &code, &last, &text) && code >= 200 && code < 300;
+}
+
 /* A reply is read behind what its sender had received, so that all it may answer is known; unless the client's side
    itself waits for this very reply. */
 static bool must_wait(struct session *s, const struct line *line)
@@ -193,6 +207,10 @@ static bool must_wait(struct session *s, const struct line *line)
         return true; /* the client's side decides, looking at what stands here */
     struct command *c = dialogue_pending(s, 0);
     struct mark mark;
+    if (c && is_content_reply(s, c, line)) {
+        smtp_begin_content(s, c);
+        return true;
+    }
     bool asked_for = x->mode == MODE_DATA || x->mode == MODE_AUTH || x->mode == MODE_TLS || x->mode == MODE_REPLY;
     bool waits = !input_unread(session_input(s, CLIENT), &mark) || session_patient(s, CLIENT);
     if (asked_for && waits && c && c->begins < line->first.seen)

@@ -282,6 +282,18 @@ void dialogue_finish(struct session *s, struct command *c, const struct mark *re
     move_to_log(s);
 }
 
+struct command *dialogue_lost_command(struct session *s, uint16_t kind, const struct mark *reply)
+{
+    const struct gap *gap = &s->dialogue.gap[CLIENT];
+    if (!gap->open || gap->from >= reply->seen)
+        return NULL;
+    struct line line = {.first = {gap->from, gap->seen, reply->when, reply->frame}};
+    line.last = line.first;
+    struct command *c = new_command(s, &line, kind, BYTES(""));
+    c->silent = true;
+    return c;
+}
+
 void dialogue_lost(struct session *s, enum side side, const struct mark *where, uint64_t len)
 {
     struct dialogue *d = &s->dialogue;

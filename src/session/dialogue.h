@@ -54,6 +54,10 @@ struct command *dialogue_next(struct session *s, size_t *at);
    from which latency_us is set; null where none was seen. */
 void dialogue_finish(struct session *s, struct command *c, const struct mark *reply);
 
+/* This reply can only answer a command of that kind, and none was seen: one that was lost, where the client's octets have
+   a gap below what its sender had received. Put last; it is not told. Null where nothing was lost there. */
+struct command *dialogue_lost_command(struct session *s, uint16_t kind, const struct mark *reply);
+
 /* Octets of that side were lost here. */
 void dialogue_lost(struct session *s, enum side side, const struct mark *where, uint64_t len);
 

@@ -230,14 +230,34 @@ static bool known_lost(const struct trace *left, const struct packet *p, uint32_
     return false;
 }
 
+/* Were its ports used for more than one conversation? Then a session of theirs need not be the one that p was in. */
+static bool ports_reused(const struct trace *t, const struct packet *p, const struct packet **syn)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        const struct packet *q = &t->segments[i].packet;
+
+        if (!same_direction(p, q) && !same_flow_other_side(p, q))
+            continue;
+        if ((q->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
+            continue;
+        if (*syn && (*syn)->seq != q->seq)
+            return true;
+        *syn = q;
+    }
+    return false;
+}
+
 static bool all_admitted(const struct said *rest, const struct trace *left, const struct trace *gone, struct error *err)
 {
     for (size_t i = 0; i < gone->count; i++) {
         const struct packet *p = &gone->segments[i].packet;
+        const struct packet *syn = NULL;
         bool found = false, admitted = false;
         uint32_t missing;
 
         if (p->payload.len == 0 || !first_missing(left, p, &missing) || !known_lost(left, p, missing))
+            continue;
+        if (ports_reused(left, p, &syn) || ports_reused(gone, p, &syn))
             continue;
         for (size_t k = 0; k < json_object_array_length(rest->sessions); k++) {
             struct json_object *s = json_object_array_get_idx(rest->sessions, k);
