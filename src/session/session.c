@@ -68,10 +68,16 @@ void session_named(struct session *s, unsigned n)
     s->name = n;
 }
 
+/* Does it begin where its capture begins? Not if what was captured of it begins nowhere that is known. */
+static bool is_whole_from_start(const struct tcp_half *h)
+{
+    return !(h->midway && h->octets) && (h->start || !h->packets);
+}
+
 bool session_from_start(const struct session *s)
 {
     const struct tcp_half *c = &s->flow->tcp.half[CLIENT], *v = &s->flow->tcp.half[SERVER];
-    return (c->syn || v->syn) && !(c->midway && c->octets) && !(v->midway && v->octets);
+    return (c->syn || v->syn) && is_whole_from_start(c) && is_whole_from_start(v);
 }
 
 bool session_closed(const struct session *s, enum side side)
