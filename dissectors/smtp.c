@@ -129,16 +129,12 @@ static void lost(struct session *s, enum side side, uint64_t len, const struct m
 {
     struct smtp *x = session_state(s);
     (void)len;
-    (void)where;
     x->lost_any = true;
     x->lost_replies |= side == SERVER;
     x->adrift |= side == CLIENT;
-    if (x->login)
-        x->login->cut = true;
+    smtp_lost_login(s, side, where);
     if (side == SERVER && x->open)
         x->open->replies_lost = true;
-    if (x->login && side == CLIENT)
-        sasl_lost(&x->login->sasl);
     if (side == SERVER && x->reply)
         x->reply->reply.cut = true;
 }

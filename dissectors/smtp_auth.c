@@ -33,15 +33,36 @@ void smtp_begin_login(struct session *s, struct command *c, const struct line *l
     x->mode = MODE_AUTH;
 }
 
+/* The client's answer begins there: what the server says behind it answers that. */
+static void answer_begins(struct session *s, uint64_t at)
+{
+    struct command *c;
+    for (size_t n = 0; (c = dialogue_pending(s, n)) != NULL; n++)
+        if (c->begins == UINT64_MAX && (c->kind == VERB_AUTH || c->kind == VERB_X_EXPS))
+            c->begins = at;
+}
+
 void smtp_answer_login(struct session *s, const struct line *line)
 {
     struct smtp *x = session_state(s);
-    struct command *c;
     if (x->login)
         login_answer(x->login, line);
-    for (size_t n = 0; (c = dialogue_pending(s, n)) != NULL; n++)
-        if (c->begins == UINT64_MAX && (c->kind == VERB_AUTH || c->kind == VERB_X_EXPS))
-            c->begins = line->first.at;
+    answer_begins(s, line->first.at);
+    x->mode = MODE_AUTH;
+}
+
+void smtp_lost_login(struct session *s, enum side side, const struct mark *where)
+{
+    struct smtp *x = session_state(s);
+    if (!x->login)
+        return;
+    x->login->cut = true;
+    if (side == SERVER)
+        return;
+    sasl_lost(&x->login->sasl);
+    if (x->mode != MODE_ANSWER)
+        return;
+    answer_begins(s, where->at); /* what was lost was the answer */
     x->mode = MODE_AUTH;
 }
 
