@@ -46,6 +46,9 @@ static inline bool smtp_is_refusal(uint32_t code)
 /* Cuts an enhanced status code (RFC 2034) off the front of a reply's text; empty where there is none. */
 struct bytes smtp_status(struct bytes *text);
 
+/* The word for why it was refused, or null: not refused, or the codes do not tell. */
+const char *smtp_reason(uint32_t code, struct bytes status);
+
 struct smtp_reply {     /* one reply, whole */
     uint32_t code;      /* 0: none was seen; outside 100 to 599: none to tell */
     struct bytes lines; /* the texts of its lines, joined by LF */

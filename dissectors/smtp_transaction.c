@@ -157,6 +157,10 @@ static void write_rcpts(const struct transaction *t, struct record *m, const str
             record_number(m, F_rcpt_final_code, r->final_code);
         if (*r->final_status)
             record_text(m, F_rcpt_final_status, bytes_of_string(r->final_status));
+        uint32_t last = r->final_code ? r->final_code : r->code;
+        const char *reason = smtp_reason(last, bytes_of_string(r->final_code ? r->final_status : r->status));
+        if (reason)
+            record_word(m, F_rcpt_reason, reason);
         if (r->text_len)
             record_text(m, F_rcpt_text, kept(t, r->text_at, r->text_len));
         record_number(m, F_rcpt_frame, r->frame);
@@ -213,6 +217,9 @@ static void write_reply(const struct transaction *t, struct record *m, const str
     struct bytes status = smtp_status(&rest);
     if (status.len)
         record_text(m, F_message_status, status);
+    const char *reason = smtp_reason(reply->code, status);
+    if (reason)
+        record_word(m, F_message_reason, reason);
     record_text(m, F_message_reply, reply->lines);
     if (id.len)
         record_text(m, F_message_queue_id, id);

@@ -297,6 +297,15 @@ static void use(struct session *s, const struct dissector *d, unsigned name)
     s->changes++;
 }
 
+/* TLS from the first octet is what stands at this port: something else is spoken. */
+static void note_clear_text(struct session *s)
+{
+    unsigned name;
+    bool tls;
+    if (dissector_of_port(s->flow->server_port, &name, &tls) && tls)
+        session_note(s, NOTE_tls_expected);
+}
+
 static void give_up(struct session *s)
 {
     unsigned name;
@@ -338,6 +347,7 @@ static void choose(struct session *s, bool last_chance)
     for (const struct dissector *const *d = dissectors; *d; d++) {
         enum probe verdict = (*d)->probe(client, server);
         if (verdict == PROBE_MATCH && !(unsure && !last_chance)) {
+            note_clear_text(s);
             use(s, *d, name_at_port(*d, s->flow->server_port));
             return;
         }
@@ -350,6 +360,7 @@ static void choose(struct session *s, bool last_chance)
             continue;
         for (const struct port_hint *hint = (*d)->ports; hint->port; hint++) {
             if (hint->port == s->flow->server_port) {
+                note_clear_text(s);
                 use(s, *d, hint->name);
                 return;
             }
