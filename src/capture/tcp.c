@@ -429,6 +429,9 @@ void tcp_segment(struct tcp *t, int side, const struct packet *p, struct tcp_bud
             payload(t, side, p, where, budget, reader, arg);
         }
     }
+    for (int i = 0; p->tcp_flags & TCP_SYN && i < 2; i++)
+        if (t->half[i].next) /* what was captured before it has its place now */
+            drain(t, i, budget, reader, arg);
     ending(t, side, p, seq);
     look_for_loss(t, 0, side, seq, p, budget, reader, arg);
     look_for_loss(t, 1, side, seq, p, budget, reader, arg);
