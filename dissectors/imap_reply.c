@@ -228,7 +228,7 @@ void imap_finish(struct session *s, struct command *c, const struct reply *reply
     struct imap *x = session_state(s);
     struct request *r = imap_find_request(x, c);
     if (!reply && c->silent && session_dark(s, SERVER))
-        dialogue_proven(s, c);
+        dialogue_proven(c);
     if (r)
         request_tell(r, x->sending != r);
     if (reply) {
@@ -307,7 +307,7 @@ void imap_answer(struct session *s, struct command *c, const struct reply *reply
     enum verb verb = (enum verb)c->kind;
     bool ok = reply->status.result == RESULT_OK;
     if (c->silent) {
-        dialogue_proven(s, c);
+        dialogue_proven(c);
         x->adrift = false;
     }
     imap_give_up_before(s, c);

@@ -136,9 +136,8 @@ struct command *dialogue_doubtful(struct session *s, const struct line *line, ui
     return c;
 }
 
-void dialogue_proven(struct session *s, struct command *c)
+void dialogue_proven(struct command *c)
 {
-    (void)s;
     c->silent = false;
 }
 

@@ -37,7 +37,7 @@ bool dialogue_adrift(const struct session *s);
 /* The same for what may be no command but text whose head was lost: it is told only if dialogue_proven() says, before
    dialogue_finish(), that it was one. */
 struct command *dialogue_doubtful(struct session *s, const struct line *line, uint16_t kind, struct bytes verb);
-void dialogue_proven(struct session *s, struct command *c);
+void dialogue_proven(struct command *c);
 
 /* Too many commands wait, or are kept in order behind one that waits: the oldest must be finished, without its reply,
    before another one is put in. Its reply will answer nothing. */
@@ -54,8 +54,8 @@ struct command *dialogue_next(struct session *s, size_t *at);
    from which latency_us is set; null where none was seen. */
 void dialogue_finish(struct session *s, struct command *c, const struct mark *reply);
 
-/* This reply can only answer a command of that kind, and none was seen: one that was lost, where the client's octets have
-   a gap below what its sender had received. Put last; it is not told. Null where nothing was lost there. */
+/* This reply can only answer a command of that kind, and none was seen: one that was lost, where the client's octets
+   have a gap below what its sender had received. Put last; it is not told. Null where nothing was lost there. */
 struct command *dialogue_lost_command(struct session *s, uint16_t kind, const struct mark *reply);
 
 /* Octets of that side were lost here. */
@@ -65,7 +65,7 @@ void dialogue_lost(struct session *s, enum side side, const struct mark *where, 
  */
 void dialogue_passed_over(struct session *s, const struct line *line);
 
-/* Counts one verb (`verbs`) or reply (`replies`) of the session; dialogue_command counts its verb itself. */
+/* Counts a reply of the session (`replies`); verbs are counted as commands enter the log. */
 void dialogue_count_reply(struct session *s, struct bytes code);
 
 #endif
