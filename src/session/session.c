@@ -507,7 +507,7 @@ static void join_midway(struct session *s, enum side side, const struct origin *
     if (s->joined[side])
         return;
     s->joined[side] = true;
-    if (session_from_start(s))
+    if (is_whole_from_start(&s->flow->tcp.half[side]))
         return;
     s->in[side].broken = true;
     dialogue_lost(s, side, &where, 0);
