@@ -174,8 +174,9 @@ static void tell_login(struct request *r, bool whole)
     struct bytes rest = buf_bytes(&r->text), sent;
     buf_init(&user, TEXT_MOST);
     buf_init(&secret, TEXT_MOST);
-    if (whole && !r->text.cut && imap_astring(&rest, &user) && (sent = rest, imap_astring(&rest, &secret)) &&
-        !rest.len) {
+    bool named = whole && !r->text.cut && imap_astring(&rest, &user);
+    sent = rest;
+    if (named && imap_astring(&rest, &secret) && !rest.len) {
         hide_words(r, sent);
         sasl_tell(&r->login->sasl, buf_bytes(&user), buf_bytes(&secret), true);
         if (sasl_fact(&r->login->sasl, SASL_USER, &rest))

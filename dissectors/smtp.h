@@ -23,8 +23,8 @@ enum verb smtp_verb(struct bytes line, struct bytes *arg);
 /* Is this line a command beyond reasonable doubt: a known verb, and behind it what the verb asks for? */
 bool smtp_is_command(struct bytes line);
 
-/* "250", "250-", "250 text": three digits, whatever they are (000 becomes 1000); false where it is no reply line.
- *last: no more lines follow. */
+/* "250", "250-", "250 text": three digits, whatever they are (000 becomes 1000); false where it is no reply line. No
+   more lines follow where *last. */
 bool smtp_reply_line(struct bytes line, uint32_t *code, bool *last, struct bytes *text);
 
 /* Is it a code that records have a place for? Others answer their command, and that is all. */
