@@ -194,8 +194,8 @@ static bool is_content_reply(struct session *s, const struct command *c, const s
     bool last;
     struct bytes text;
     return x->lost_replies && x->mode == MODE_DATA && c->kind == VERB_DATA && !c->phase &&
-           c->begins < line->first.seen && !session_behind(s, SERVER) &&
-           smtp_reply_line(line->text, &code, &last, &text) && code >= 200 && code < 300;
+           c->begins < line->first.seen && smtp_reply_line(line->text, &code, &last, &text) && code >= 200 &&
+           code < 300;
 }
 
 /* A reply is read behind what its sender had received, so that all it may answer is known; unless the client's side
