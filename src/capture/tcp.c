@@ -139,8 +139,9 @@ static bool hole_passed(struct tcp_half *h, bool same_side, uint64_t seq, uint64
 static bool hole_is_lost(struct tcp *t, int side, uint64_t end, int from, uint64_t seq, int64_t now)
 {
     struct tcp_half *h = &t->half[side];
-    if (h->hole_at != h->next) {
+    if (h->hole_at != h->next || h->hole_to < end) { /* another hole, or one that has grown */
         h->hole_at = h->next;
+        h->hole_to = end;
         h->hole_spoken = false;
         h->hole_since = now;
     }
@@ -206,6 +207,7 @@ static bool hold(struct tcp_half *h, struct bytes data, struct octets where, str
         fresh = true;
         if (h->held_octets + len + HELD_COST > budget->limits->segments ||
             budget->held + len + HELD_COST > budget->limits->held) {
+            h->refused++;
             h->full = true; /* what is refused here is counted as missed when it is declared lost in turn */
             return true;
         }
@@ -315,6 +317,30 @@ static void handshake(struct tcp *t, int side, const struct packet *p, uint64_t 
     }
 }
 
+/* Gives on or holds what is new of these octets. False: there was no room to hold all of it. */
+static bool put(struct tcp *t, int side, struct bytes data, struct octets where, struct tcp_budget *budget,
+                const struct tcp_reader *reader, void *arg)
+{
+    struct tcp_half *h = &t->half[side];
+    if (h->next && where.at < h->next) {
+        size_t old = h->next - where.at < data.len ? (size_t)(h->next - where.at) : data.len;
+        data = bytes_part(data, old, data.len);
+        where.at += old;
+    }
+    if (!data.len)
+        return true;
+    if (h->next && where.at == h->next && !h->held) {
+        give(t, side, data, &where, reader, arg);
+        return true;
+    }
+    if (!hold(h, data, where, budget)) /* also where it touches: what is held beyond it came first and wins */
+        h->retrans++;
+    bool all = !h->full;
+    if (h->next)
+        drain(t, side, budget, reader, arg);
+    return all;
+}
+
 static void payload(struct tcp *t, int side, const struct packet *p, struct octets where, struct tcp_budget *budget,
                     const struct tcp_reader *reader, void *arg)
 {
@@ -334,19 +360,11 @@ static void payload(struct tcp *t, int side, const struct packet *p, struct octe
     if (h->next && where.at < h->next) {
         size_t old = h->next - where.at < data.len ? (size_t)(h->next - where.at) : data.len;
         h->conflicts += compare_tail(h, bytes_part(data, 0, old), where.at);
-        data = bytes_part(data, old, data.len);
-        where.at += old;
     }
-    if (!data.len)
-        return;
-    if (h->next && where.at == h->next && !h->held) {
-        give(t, side, data, &where, reader, arg);
-        return;
+    if (!put(t, side, data, where, budget, reader, arg) && h->next && (end = hole_end(h)) != 0) {
+        lose(t, side, end, &where, budget, reader, arg); /* no room to wait for what is missing: now there is */
+        put(t, side, data, where, budget, reader, arg);
     }
-    if (!hold(h, data, where, budget)) /* also where it touches: what is held beyond it came first and wins */
-        h->retrans++;
-    if (h->next)
-        drain(t, side, budget, reader, arg);
 }
 
 static void note_reset(struct tcp *t, int side, const struct packet *p, uint64_t seq)

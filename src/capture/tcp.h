@@ -28,6 +28,7 @@ struct tcp_half {                  /* one direction; "its" segments are those se
     uint64_t aged, young;          /* end of what was captured of it some packets ago; and since, when it was */
     uint64_t young_packets, stale; /* that many packets; end of what its acknowledgments had ignored when last judged */
     uint64_t hole_at;              /* what stands below is about the hole there; 0: before the start is known */
+    uint64_t hole_to;              /* where that hole ended when it was first seen */
     int64_t hole_since, hole_when; /* when a segment beyond it was first captured; when both sides had spoken of it */
     uint8_t hole_passed;           /* packets since that came later on the wire as well, as far as can be told */
     bool hole_spoken;
@@ -43,6 +44,7 @@ struct tcp_half {                  /* one direction; "its" segments are those se
     uint8_t recent_next, stale_count; /* stale_count: see judge_acks() */
     bool syn;                         /* its SYN was captured */
     bool midway;                      /* its first octets may not have been captured */
+    uint64_t refused;                 /* segments that there was no room to hold */
     bool full;                        /* a segment was refused for lack of room: the hole before it is lost */
     bool acks_trusted, acks_unusable; /* the acknowledgments it carries */
 };

@@ -203,6 +203,8 @@ static void write_tallies(struct session *s, struct record *r)
             count += c->conflicts + v->conflicts;
         if (n == NOTE_fragment_overlap)
             count += s->flow->fragment_overlap;
+        if (n == NOTE_segment_budget)
+            count += c->refused + v->refused;
         if (n == NOTE_late_octets)
             count += c->late + v->late;
         if (count)
