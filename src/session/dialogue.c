@@ -251,7 +251,7 @@ struct command *dialogue_answers(struct session *s, const struct mark *reply, in
         return NULL;
     if (d->gap[SERVER].open && reply->at >= d->gap[SERVER].to)
         c = after_lost_replies(s, reply, only);
-    else if (d->gap[CLIENT].open && d->gap[CLIENT].from < reply->seen)
+    else if ((d->gap[CLIENT].to && d->gap[CLIENT].from < reply->seen) || d->gap[SERVER].to)
         c = named_after_lost_commands(s, reply, only);
     if (!c || may_be_anothers(s, c, reply, only))
         return NULL;
