@@ -168,7 +168,8 @@ static bool followed(const struct engine *e, const struct packet *p)
 static struct flow *flow_of(struct engine *e, const struct packet *p, int *side)
 {
     struct flow *f = flow_find(e->flows, p, e->settings.vlan_apart, side);
-    if (f && tcp_is_new(&f->tcp, *side, p)) {
+    bool begun = f && tcp_is_new(&f->tcp, *side, p);
+    if (begun) {
         end_flow(e, f, reason(f, CLOSE_TIMEOUT));
         f = NULL;
     }
@@ -179,7 +180,10 @@ static struct flow *flow_of(struct engine *e, const struct packet *p, int *side)
     if (flow_count(e->flows) >= e->settings.limits.flows)
         end_flow(e, flow_idlest(e->flows), CLOSE_EVICTED);
     e->counts.flows_created++;
-    return flow_add(e->flows, p, e->settings.vlan_apart, e->settings.ports, side);
+    f = flow_add(e->flows, p, e->settings.vlan_apart, e->settings.ports, side);
+    if (begun && p->tcp_flags & TCP_ACK) /* by the SYN that this one answers */
+        tcp_had_syn(&f->tcp, !*side);
+    return f;
 }
 
 void engine_packet(struct engine *e, const struct packet *p)

@@ -510,6 +510,12 @@ bool tcp_is_new(struct tcp *t, int side, const struct packet *p)
     return false;
 }
 
+void tcp_had_syn(struct tcp *t, int side)
+{
+    t->half[side].syn = true;
+    t->half[side].packets = 1;
+}
+
 bool tcp_dark(const struct tcp *t, int side)
 {
     const struct tcp_half *h = &t->half[side], *other = &t->half[!side];

@@ -92,6 +92,9 @@ void tcp_release(struct tcp *t, struct tcp_budget *budget);
 /* Does this SYN begin another connection between the same ports, or show, as the answer to one, that it has begun? */
 bool tcp_is_new(struct tcp *t, int side, const struct packet *p);
 
+/* That side's SYN was captured, though not given to this connection. */
+void tcp_had_syn(struct tcp *t, int side);
+
 /* Was none of its packets captured although the other side acknowledged some (eight packets or 1 s long)? */
 bool tcp_dark(const struct tcp *t, int side);
 

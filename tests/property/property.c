@@ -151,6 +151,8 @@ static bool run(const char *path, const struct options *opt)
     s.several = checks_several(&s.trace);
     replay(&s.settings, &s.trace, &s.ndjson);
     s.order = !checks_acks_unusable(buf_bytes(&s.ndjson));
+    /* Which connection has been idle longest, and must go, is a matter of the order of capture. */
+    s.order = s.order && bytes_find_nocase(buf_bytes(&s.ndjson), BYTES("\"close\":\"evicted\"")) == SIZE_MAX;
     s.lookalikes |= bytes_find_nocase(buf_bytes(&s.ndjson), BYTES("\"smuggling_suspect\"")) != SIZE_MAX;
     if (!checks_form(buf_bytes(&s.ndjson), s.several, &s.form, &err)) {
         printf("not ok %s: %s\n", path, err.text);
