@@ -97,7 +97,7 @@ static void end_flow(struct engine *e, struct flow *f, enum close how)
         session_free(s);
     } else if (s) {
         s->ending = true;
-        session_end(s, how);
+        e->counts.flows_unrecognised += !session_end(s, how);
     }
     flow_remove(e->flows, f);
 }

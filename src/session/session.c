@@ -537,7 +537,7 @@ void session_gap(struct session *s, enum side side, uint64_t len, const struct o
     input_feed_gap(lowest_input(s, side), len, &origin);
 }
 
-void session_end(struct session *s, enum close how)
+bool session_end(struct session *s, enum close how)
 {
     s->ending = true;
     session_offer(s);
@@ -552,7 +552,9 @@ void session_end(struct session *s, enum close how)
     }
     if (!s->gone)
         session_emit_own(s, true, how);
+    bool recognised = !s->unrecognised;
     session_free(s);
+    return recognised;
 }
 
 size_t session_held(const struct session *s)

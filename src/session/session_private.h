@@ -84,9 +84,9 @@ void session_gap(struct session *s, enum side side, uint64_t len, const struct o
 /* Offers what is unread, both sides in turn, until nothing moves. */
 void session_offer(struct session *s);
 
-/* Ends it: offers the rest with no patience, records it (`known_port`: also where no protocol was recognised), frees
- * it. */
-void session_end(struct session *s, enum close how);
+/* Ends it: offers the rest with no patience, records it (without a recognised protocol only where the port is one of
+   mail), frees it. False: no protocol was recognised. */
+bool session_end(struct session *s, enum close how);
 void session_free(struct session *s);
 
 /* What its memory costs, for the budget. */
