@@ -149,6 +149,10 @@ void smtp_begin_tls(struct session *s)
 static bool answer_data(struct session *s, struct command *c, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
+    if (c->phase && reply->code == 354 && !record_has(c->fields, F_command_code)) {
+        write_code(s, c, reply); /* the content began without it: too much of it was waiting */
+        return true;
+    }
     if (c->phase) {
         content_reply(s, c, reply);
         return true;

@@ -94,6 +94,8 @@ static void look_at_replies(struct session *s, struct input *client, struct inpu
     for (size_t n = 0; a->count < LOOK_LINES && n < 4 * LOOK_LINES && input_ahead(server, n, &line); n++) {
         if (!smtp_reply_line(line.text, &code, &last, &text))
             continue;
+        if (!a->count && code == 354)
+            continue; /* DATA's own, where the content began without it */
         if (line.first.seen > here || (code == 421 && a->count))
             break;
         if (!begun)
@@ -147,6 +149,13 @@ static enum eod_verdict behind_gap(struct session *s, struct input *client, uint
     return line.first.seen > knew || session_dark(s, SERVER) ? EOD_ENDS : EOD_TEXT;
 }
 
+/* Are the commands behind not all here, and may they still come? */
+static bool goes_on(struct session *s, const struct input *client, const struct embedded *e)
+{
+    return !e->closed && !e->lost_behind && !session_closed(s, CLIENT) &&
+           input_end(client) - input_at(client) < session_limits(s)->line;
+}
+
 /* `knew`: how much of the server's direction the sender of the content so far had received. */
 enum eod_verdict smtp_judge_eod(struct session *s, struct input *client, const struct chunk *chunk, uint64_t knew,
                                 struct eod_finding *ret)
@@ -173,6 +182,8 @@ enum eod_verdict smtp_judge_eod(struct session *s, struct input *client, const s
         verdict = patient || !session_closed(s, CLIENT) ? EOD_WAIT : EOD_TEXT;
     else
         verdict = by_replies(&e, &a, chunk, patient);
+    if (verdict == EOD_TEXT && more && goes_on(s, client, &e))
+        return EOD_WAIT; /* text, but all the commands behind it are to be told, however it was cut */
     ret->tell = true;
     ret->at_once = more && a.count && e.first.first.seen <= a.first[0].at;
     ret->commands = e.commands;
