@@ -321,7 +321,7 @@ static bool choose_tls(struct session *s, struct bytes client, struct bytes serv
     bool tls;
     const struct dissector *d = dissector_of_port(s->flow->server_port, &name, &tls);
     *verdict = d ? probe_tls(client, server, last_chance) : PROBE_NO;
-    if (*verdict != PROBE_MATCH)
+    if (!d || *verdict != PROBE_MATCH)
         return false;
     s->implicit_tls = true;
     use(s, d, name);
@@ -344,11 +344,12 @@ static void choose(struct session *s, bool last_chance)
     if (choose_tls(s, client, server, last_chance, &tls))
         return;
     bool unsure = tls == PROBE_UNSURE;
-    for (const struct dissector *const *d = dissectors; *d; d++) {
-        enum probe verdict = (*d)->probe(client, server);
+    const struct dissector *d;
+    for (size_t i = 0; (d = dissectors[i]) != NULL; i++) {
+        enum probe verdict = d->probe(client, server);
         if (verdict == PROBE_MATCH && !(unsure && !last_chance)) {
             note_clear_text(s);
-            use(s, *d, name_at_port(*d, s->flow->server_port));
+            use(s, d, name_at_port(d, s->flow->server_port));
             return;
         }
         if (verdict == PROBE_NO)
@@ -358,10 +359,10 @@ static void choose(struct session *s, bool last_chance)
             return;
         if (verdict == PROBE_UNLIKELY)
             continue;
-        for (const struct port_hint *hint = (*d)->ports; hint->port; hint++) {
+        for (const struct port_hint *hint = d->ports; hint->port; hint++) {
             if (hint->port == s->flow->server_port) {
                 note_clear_text(s);
-                use(s, *d, hint->name);
+                use(s, d, hint->name);
                 return;
             }
         }
