@@ -44,7 +44,7 @@ void input_keep(struct input *in)
 
 static struct piece *add_piece(struct input *in)
 {
-    if (in->piece_first && in->piece_count && in->piece_first >= in->piece_count) { /* half is read: close up */
+    if (in->pieces && in->piece_first && in->piece_first >= in->piece_count) { /* half is read: close up */
         memmove(in->pieces, in->pieces + in->piece_first, in->piece_count * sizeof *in->pieces);
         in->piece_first = 0;
     }
