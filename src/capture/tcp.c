@@ -282,7 +282,7 @@ static void judge_acks(struct tcp *t, int side, const struct packet *p, uint64_t
     bool ignored = ack ? aged > max64(ack, h->stale) : p->payload_wire && other->high > h->stale;
     if (!ignored)
         return;
-    h->stale = ack ? aged : other->high;
+    h->stale = other->high; /* the next turn begins with what comes from here on */
     h->acks_unusable = ++h->stale_count >= 2;
 }
 

@@ -150,11 +150,16 @@ uint16_t session_port(const struct session *s, enum side side)
        read on this side had seen, and all of that was read or lost.
    It is never worth while when the other direction is closed or dark, when more than --hold octets wait here, or at the
    end. While it is open whether acknowledgments mean anything (tcp_acks_unknown), the server's lines wait for that. */
+bool session_overheld(const struct session *s, enum side side)
+{
+    return s->offered[side].unread > s->settings->hold;
+}
+
 bool session_behind(struct session *s, enum side side)
 {
     const struct input *in = &s->offered[side], *other = &s->offered[side_other(side)];
     struct mark first;
-    if (s->ending || in->unread > s->settings->hold || !input_unread(in, &first))
+    if (s->ending || session_overheld(s, side) || !input_unread(in, &first))
         return false;
     if (session_dark(s, side_other(side)) || (other->closed && !other->unread))
         return false;
@@ -167,7 +172,7 @@ bool session_patient(struct session *s, enum side side)
     const struct input *in = &s->offered[side], *other = &s->offered[side_other(side)];
     struct mark first;
     uint64_t knows;
-    if (s->ending || in->unread > s->settings->hold || !input_unread(in, &first))
+    if (s->ending || session_overheld(s, side) || !input_unread(in, &first))
         return false;
     if (session_dark(s, side_other(side)))
         return false;

@@ -63,6 +63,9 @@ void session_filter(struct session *s, const struct filter *f);
    something stands there. The rules are in the comment above its definition. */
 bool session_patient(struct session *s, enum side side);
 
+/* Do more octets wait there than may (--hold)? */
+bool session_overheld(const struct session *s, enum side side);
+
 /* The first half of that: has the other direction octets yet to be read that the sender of these had received? They
    come before what stands in this side's input, and are certain to come, or to be declared lost. */
 bool session_behind(struct session *s, enum side side);

@@ -151,10 +151,9 @@ static bool run(const char *path, const struct options *opt)
     }
     s.several = checks_several(&s.trace);
     replay(&s.settings, &s.trace, &s.ndjson);
-    struct engine_settings usual;
-    engine_settings_init(&usual);
-    /* What waits beyond --hold is decided by what came first: the design promises no more. */
-    s.order = !checks_acks_unusable(buf_bytes(&s.ndjson)) && s.settings.hold == usual.hold;
+    s.order = !checks_acks_unusable(buf_bytes(&s.ndjson));
+    /* Beyond --hold nobody waits for what was captured late: the dialogue sets it to see just that. */
+    s.order = s.order && s.settings.hold == 0;
     /* Which connection has been idle longest, and must go, is a matter of the order of capture. */
     s.order = s.order && bytes_find_nocase(buf_bytes(&s.ndjson), BYTES("\"close\":\"evicted\"")) == SIZE_MAX;
     s.lookalikes |= bytes_find_nocase(buf_bytes(&s.ndjson), BYTES("\"smuggling_suspect\"")) != SIZE_MAX;
