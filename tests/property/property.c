@@ -7,7 +7,6 @@
 #include "base/memory.h"
 #include "checks.h"
 #include "diff.h"
-#include "engine.h"
 #include "mutate.h"
 #include "replay.h"
 #include <errno.h>
