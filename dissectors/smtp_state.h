@@ -68,10 +68,10 @@ void smtp_command(struct session *s, const struct line *line);
 /* --- smtp_content.c --- */
 
 /* DATA was answered by 354. */
-void smtp_begin_content(struct session *s, struct command *data);
+void smtp_begin_content(struct session *s, struct command *c);
 
 /* BDAT <size> [LAST] was sent. */
-void smtp_begin_chunk(struct session *s, struct command *bdat, struct bytes arg);
+void smtp_begin_chunk(struct session *s, struct command *c, struct bytes arg);
 
 /* XEXCH50 <size> <recipients> was sent: so many octets follow once the server says 354. */
 void smtp_begin_xexch50(struct smtp *x, struct bytes arg);
@@ -88,14 +88,14 @@ void upload_free(struct smtp *x, struct upload *u);
 /* --- smtp_auth.c --- */
 
 /* AUTH [mechanism [initial response]] was sent, or an answer to a 334. */
-void smtp_begin_login(struct session *s, struct command *auth, const struct line *line, struct bytes arg);
+void smtp_begin_login(struct session *s, struct command *c, const struct line *line, struct bytes arg);
 void smtp_answer_login(struct session *s, const struct line *line);
 
 /* Octets of that side were lost here, perhaps of an exchange. */
 void smtp_lost_login(struct session *s, enum side side, const struct mark *where);
 
 /* The reply that ended the exchange, or code 0. */
-void smtp_did_login(struct session *s, struct command *auth, const struct smtp_reply *reply);
+void smtp_did_login(struct session *s, struct command *c, const struct smtp_reply *reply);
 
 /* --- smtp_reply.c --- */
 
