@@ -2,6 +2,7 @@
 #include "input_private.h"
 
 #include "base/memory.h"
+#include "body_scan.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -423,53 +424,34 @@ static enum before before_next(struct bytes b, size_t i, enum before earlier)
 }
 
 /* How many octets are plain body: up to the first dot, but for one at the very front, that stands at some line's start.
- */
-static size_t plain_body(const struct input *in)
+   Notes bare CR, bare LF and NUL among them; a CR that stands last is judged with what comes next. */
+static size_t plain_body(struct input *in)
 {
     struct bytes run = bytes_of(in->data, in->run);
-    for (size_t i = 1; i < in->run; i++) {
-        const uint8_t *dot = memchr(in->data + i, '.', in->run - i);
-        if (!dot)
-            return in->run;
-        i = (size_t)(dot - in->data);
-        if (before_next(run, i - 1, (enum before)in->before) != BEFORE_TEXT)
-            return i;
-    }
-    return in->run;
-}
-
-/* Notes bare CR, bare LF and NUL in a piece of the body. `last` tells what the piece ends with. */
-static void note_odd(struct input *in, struct bytes b, enum before earlier)
-{
-    if (earlier == BEFORE_CR && b.len && b.data[0] != '\n')
+    enum before earlier = (enum before)in->before;
+    uint8_t first = run.data[0];
+    size_t len = 0;
+    if (first == '\n' && earlier != BEFORE_CR)
+        in->odd |= 1u << ODD_BARE_LF;
+    if (first != '\n' && earlier == BEFORE_CR)
         in->odd |= 1u << ODD_BARE_CR;
-    size_t from = 0;
-    while (from < b.len) {
-        size_t lf = from + bytes_index(bytes_part(b, from, b.len), '\n');
-        bool crlf = lf < b.len && (lf ? b.data[lf - 1] == '\r' : earlier == BEFORE_CR);
-        if (lf < b.len && !crlf)
-            in->odd |= 1u << ODD_BARE_LF;
-        size_t text = lf - from;
-        if (text && (crlf || lf == b.len) && b.data[lf - 1] == '\r')
-            text--; /* the CR of CRLF, or the last octet here: judged with the next */
-        if (text && memchr(b.data + from, '\r', text))
-            in->odd |= 1u << ODD_BARE_CR;
-        if (text && memchr(b.data + from, '\0', text))
-            in->odd |= 1u << ODD_NUL;
-        from = lf + 1;
-    }
+    if (first == 0)
+        in->odd |= 1u << ODD_NUL;
+    do
+        len = body_scan(run.data, len + 1, run.len, &in->odd);
+    while (len < run.len && before_next(run, len - 1, earlier) == BEFORE_TEXT);
+    return len;
 }
 
-static void give_body(struct input *in, size_t len, struct chunk *chunk)
+static void give_body(struct input *in, struct chunk *chunk)
 {
+    size_t len = plain_body(in);
     chunk->bytes = bytes_of(in->data, len);
     chunk->end = CHUNK_MORE;
     chunk->first = mark_at(in, 0);
-    chunk->last = mark_at(in, len - 1);
-    enum before earlier = (enum before)in->before;
-    note_odd(in, chunk->bytes, earlier);
-    in->before = (uint8_t)before_next(chunk->bytes, len - 1, earlier);
+    in->before = (uint8_t)before_next(chunk->bytes, len - 1, (enum before)in->before);
     consume(in, len);
+    chunk->last = in->last_read;
 }
 
 static bool dotted_gap(struct input *in, struct chunk *chunk)
@@ -516,7 +498,7 @@ bool input_dotted(struct input *in, struct chunk *chunk)
         return false;
     enum before before = (enum before)in->before;
     if (in->data[0] != '.' || before == BEFORE_TEXT) {
-        give_body(in, plain_body(in), chunk);
+        give_body(in, chunk);
         return true;
     }
     enum eod form = EOD_CRLF_CRLF;
@@ -540,7 +522,7 @@ bool input_dotted(struct input *in, struct chunk *chunk)
         consume(in, 1);
         in->before = BEFORE_TEXT;
     }
-    give_body(in, plain_body(in), chunk);
+    give_body(in, chunk);
     return true;
 }
 

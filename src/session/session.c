@@ -470,9 +470,22 @@ static void trust_acks(struct session *s)
     }
 }
 
+/* Is there nothing unread, nor an end to tell? Then an offer would move nothing. */
+static bool is_idle(const struct session *s)
+{
+    if (s->in[CLIENT].unread || s->in[SERVER].unread || session_closed(s, CLIENT) || session_closed(s, SERVER))
+        return false;
+    for (unsigned i = 0; i < s->layer_count; i++)
+        if (s->layers[i].below[CLIENT].unread || s->layers[i].below[SERVER].unread)
+            return false;
+    return true;
+}
+
 void session_offer(struct session *s)
 {
     bool moved;
+    if (is_idle(s))
+        return;
     trust_acks(s);
     if (!s->dissector && !s->unrecognised)
         choose(s, s->ending || (session_closed(s, CLIENT) && session_closed(s, SERVER)));
@@ -489,7 +502,7 @@ void session_offer(struct session *s)
         close_inputs(s);
         moved |= offer_side(s, CLIENT);
         moved |= offer_side(s, SERVER);
-    } while (moved);
+    } while (moved && !is_idle(s));
     shed(s, CLIENT);
     shed(s, SERVER);
 }
