@@ -16,10 +16,9 @@ struct engine {
     struct flow_table *flows;
     struct tcp_budget budget;
     struct engine_counts counts;
-    int64_t now;         /* the latest capture time seen */
-    int64_t last_tick;   /* in whole seconds */
-    struct flow **ended; /* of one tick, sorted before they are recorded */
-    size_t ended_count, ended_cap;
+    struct flow **due; /* what engine_due() found, in the order of their first packet */
+    size_t due_first, due_count, due_cap;
+    enum close due_how;
 };
 
 struct where_to {
@@ -52,7 +51,6 @@ struct engine *engine_new(const struct engine_settings *settings)
                                                     .arg = e};
     e->flows = flow_table_new();
     e->budget.limits = &e->settings.limits;
-    e->now = e->last_tick = INT64_MIN;
     return e;
 }
 
@@ -116,50 +114,68 @@ static int by_first_frame(const void *a, const void *b)
     return (x->first_frame > y->first_frame) - (x->first_frame < y->first_frame);
 }
 
-static void note_ended(struct engine *e, struct flow *f)
+static void add_due(struct engine *e, struct flow *f)
 {
-    if (e->ended_count == e->ended_cap) {
-        e->ended_cap = e->ended_cap ? e->ended_cap * 2 : 64;
-        e->ended = memory_resize(e->ended, e->ended_cap * sizeof *e->ended);
+    if (e->due_count == e->due_cap) {
+        e->due_cap = e->due_cap ? e->due_cap * 2 : 64;
+        e->due = memory_resize(e->due, e->due_cap * sizeof *e->due);
     }
-    e->ended[e->ended_count++] = f;
+    e->due[e->due_count++] = f;
 }
 
-/* Conversations that ended two seconds ago, or were idle for too long, go in the order of their first packet. */
-static void expire(struct engine *e)
+static void begin_due(struct engine *e, enum close how)
+{
+    e->due_first = e->due_count = 0;
+    e->due_how = how;
+}
+
+static void sort_due(struct engine *e)
+{
+    if (e->due_count > 1)
+        qsort(e->due, e->due_count, sizeof(struct flow *), by_first_frame);
+}
+
+void engine_due(struct engine *e, int64_t now)
 {
     int64_t idle = (int64_t)e->settings.limits.idle * CLOCK_S;
-    e->ended_count = 0;
-    for (struct flow *f = flow_first_ended(e->flows); f && e->now - f->tcp.end_when >= LINGER; f = f->later)
-        note_ended(e, f);
-    for (struct flow *f = flow_idlest(e->flows); f && e->now - f->last_when >= idle; f = f->busier)
+    begin_due(e, CLOSE_TIMEOUT);
+    for (struct flow *f = flow_first_ended(e->flows); f && now - f->tcp.end_when >= LINGER; f = f->later)
+        add_due(e, f);
+    for (struct flow *f = flow_idlest(e->flows); f && now - f->last_when >= idle; f = f->busier)
         if (!f->ending)
-            note_ended(e, f);
-    if (!e->ended_count)
-        return;
-    qsort(e->ended, e->ended_count, sizeof(struct flow *), by_first_frame);
-    for (size_t i = 0; i < e->ended_count; i++)
-        end_flow(e, e->ended[i], reason(e->ended[i], CLOSE_TIMEOUT));
+            add_due(e, f);
+    sort_due(e);
 }
 
-void engine_tick(struct engine *e, int64_t now)
+void engine_all_due(struct engine *e, enum engine_end how)
 {
-    if (now > e->now)
-        e->now = now;
-    int64_t second = e->now / CLOCK_S;
-    if (second == e->last_tick)
-        return;
-    e->last_tick = second;
-    expire(e);
+    begin_due(e, how == ENGINE_EOF ? CLOSE_EOF : CLOSE_SHUTDOWN);
+    for (struct flow *f = flow_oldest(e->flows); f; f = f->newer)
+        add_due(e, f);
+    sort_due(e);
+}
+
+bool engine_next_due(const struct engine *e, uint64_t *first)
+{
+    if (e->due_first == e->due_count)
+        return false;
+    *first = e->due[e->due_first]->first_frame;
+    return true;
+}
+
+void engine_end_due(struct engine *e)
+{
+    struct flow *f = e->due[e->due_first++];
+    end_flow(e, f, reason(f, e->due_how));
 }
 
 /* --- segments --- */
 
-static bool followed(const struct engine *e, const struct packet *p)
+bool engine_follows(const struct engine_settings *settings, const struct packet *p)
 {
-    if (e->settings.any_port)
+    if (settings->any_port)
         return true;
-    for (const uint16_t *port = e->settings.ports; *port; port++)
+    for (const uint16_t *port = settings->ports; *port; port++)
         if (*port == p->sport || *port == p->dport)
             return true;
     return false;
@@ -188,10 +204,7 @@ static struct flow *flow_of(struct engine *e, const struct packet *p, int *side)
 
 void engine_packet(struct engine *e, const struct packet *p)
 {
-    if (!followed(e, p))
-        return;
     e->counts.packets++;
-    engine_tick(e, p->when);
     int side = 0;
     struct flow *f = flow_of(e, p, &side);
     if (!f)
@@ -204,11 +217,16 @@ void engine_packet(struct engine *e, const struct packet *p)
         session_offer(f->session);
 }
 
-void engine_finish(struct engine *e, enum engine_end how)
+void engine_counts_add(struct engine_counts *sum, const struct engine_counts *more)
 {
-    struct flow *f;
-    while ((f = flow_oldest(e->flows)) != NULL)
-        end_flow(e, f, reason(f, how == ENGINE_EOF ? CLOSE_EOF : CLOSE_SHUTDOWN));
+    sum->packets += more->packets;
+    sum->flows_created += more->flows_created;
+    sum->flows_evicted += more->flows_evicted;
+    sum->flows_unrecognised += more->flows_unrecognised;
+    sum->flows_empty += more->flows_empty;
+    sum->late_octets += more->late_octets;
+    sum->conflict_octets += more->conflict_octets;
+    sum->missed_octets += more->missed_octets;
 }
 
 const struct engine_counts *engine_counts(const struct engine *e)
@@ -219,6 +237,6 @@ const struct engine_counts *engine_counts(const struct engine *e)
 void engine_free(struct engine *e)
 {
     flow_table_free(e->flows);
-    free(e->ended);
+    free(e->due);
     free(e);
 }

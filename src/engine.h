@@ -1,4 +1,5 @@
-/* TCP segments in, records out: connections, their streams, the dialogue on them. One engine is used by one thread. */
+/* TCP segments in, records out: connections, their streams, the dialogue on them. One engine follows the connections of
+   one lane (see lanes.h) and is used by one thread. */
 #ifndef MAILTAP_ENGINE_H
 #define MAILTAP_ENGINE_H
 
@@ -27,20 +28,32 @@ void engine_settings_init(struct engine_settings *settings); /* the defaults; em
 /* The settings are copied, what they point to is not. */
 struct engine *engine_new(const struct engine_settings *settings);
 
+/* Is it one of the connections that are followed? Asked before the packet comes near an engine. */
+bool engine_follows(const struct engine_settings *settings, const struct packet *p);
+
 void engine_packet(struct engine *e, const struct packet *p);
 
-/* Capture time has come to `now` although no packet was seen (live). */
-void engine_tick(struct engine *e, int64_t now);
+/* Capture time has come to `now`: finds the connections that are over, or idle for too long. They are ended one at a
+   time, in the order of their first packets, before the next packet comes. */
+void engine_due(struct engine *e, int64_t now);
 
 enum engine_end { ENGINE_EOF, ENGINE_SHUTDOWN };
 
-/* Ends every conversation, emits what is left. */
-void engine_finish(struct engine *e, enum engine_end how);
+/* The same for all that are left: nothing more will come. */
+void engine_all_due(struct engine *e, enum engine_end how);
+
+/* Number of the first packet of the connection to be ended next; false: none is left. */
+bool engine_next_due(const struct engine *e, uint64_t *first);
+
+/* Ends it, with its records. */
+void engine_end_due(struct engine *e);
 
 struct engine_counts {
     uint64_t packets, flows_created, flows_evicted, flows_unrecognised, flows_empty, late_octets, conflict_octets,
         missed_octets;
 };
+
+void engine_counts_add(struct engine_counts *sum, const struct engine_counts *more);
 
 const struct engine_counts *engine_counts(const struct engine *e);
 void engine_free(struct engine *e);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "lanes.h"
 
 enum option_key {
     OPTION_READ,
@@ -21,6 +22,7 @@ enum option_key {
     OPTION_HOLD,
     OPTION_INTERIM,
     OPTION_LIMIT,
+    OPTION_JOBS,
     OPTION_STATS,
     OPTION_SENSOR,
     OPTION_COLOR,
@@ -47,16 +49,17 @@ const struct option_info option_infos[] = {
     [OPTION_HOLD] = {"hold", "OCTETS", "of one side that may wait for the other's, at most", 0},
     [OPTION_INTERIM] = {"interim", "SECONDS", "write sessions that last longer in parts (0: when they end)", 0},
     [OPTION_LIMIT] = {"limit", "NAME=VALUE", "change a limit; --limit help lists them", 0},
+    [OPTION_JOBS] = {"jobs", "NUMBER", "threads that follow connections (one per processor)", 'j'},
     [OPTION_STATS] = {"stats", "SECONDS", "a stats record each time (0: only the final one)", 0},
     [OPTION_SENSOR] = {"sensor", "NAME", "put this name into every record", 0},
-    [OPTION_COLOR] = {"color", "WHEN", "auto, always or never; NO_COLOR is honoured", 0},
-    [OPTION_PROGRESS] = {"progress", "WHEN", "auto, always or never, on standard error", 0},
-    [OPTION_QUIET] = {"quiet", NULL, "no packet counts at the end of a live capture", 'q'},
-    [OPTION_VERBOSE] = {"verbose", NULL, "say on standard error what is read and what was skipped", 'v'},
-    [OPTION_INTERFACES] = {"list-interfaces", NULL, "list the interfaces and exit", 'D'},
-    [OPTION_SCHEMA] = {"schema", NULL, "print the JSON Schema of the records and exit", 0},
-    [OPTION_VERSION] = {"version", NULL, "print the version and exit", 0},
-    [OPTION_HELP] = {"help", NULL, "print this and exit", 'h'},
+    [OPTION_COLOR] = {"color", "WHEN", NULL, 0},
+    [OPTION_PROGRESS] = {"progress", "WHEN", "auto, always or never; NO_COLOR is honoured", 0},
+    [OPTION_QUIET] = {"quiet", NULL, NULL, 'q'},
+    [OPTION_VERBOSE] = {"verbose", NULL, "less, or more, on standard error", 'v'},
+    [OPTION_INTERFACES] = {"list-interfaces", NULL, NULL, 'D'},
+    [OPTION_SCHEMA] = {"schema", NULL, NULL, 0},
+    [OPTION_VERSION] = {"version", NULL, NULL, 0},
+    [OPTION_HELP] = {"help", NULL, "print that and exit", 'h'},
 };
 
 const unsigned option_count = OPTION_KEYS;
@@ -96,6 +99,15 @@ static bool number(enum option_key key, const char *text, uint64_t least, uint64
         return error_set(err, "--%s %s is out of range: %llu to %llu", option_infos[key].name, text,
                          (unsigned long long)least, (unsigned long long)most);
     *ret = value;
+    return true;
+}
+
+static bool jobs(enum option_key key, const char *text, unsigned *ret, struct error *err)
+{
+    uint64_t value = 0;
+    if (!number(key, text, 1, LANES, &value, err))
+        return false;
+    *ret = (unsigned)value;
     return true;
 }
 
@@ -263,6 +275,8 @@ static bool apply(struct options *o, enum option_key key, const char *text, stru
         return seconds(key, text, &o->engine.interim, err);
     case OPTION_LIMIT:
         return limit(o, text, err);
+    case OPTION_JOBS:
+        return jobs(key, text, &o->jobs, err);
     case OPTION_STATS:
         return seconds(key, text, &o->stats, err);
     case OPTION_SENSOR:
@@ -389,12 +403,21 @@ void options_help(struct buf *out)
 {
     buf_add_string(out, "usage: mailtap -r FILE | -i NAME [options] [capture filter, as in tcpdump]\n");
     for (unsigned i = 0; i < option_count; i++) {
-        const struct option_info *info = &option_infos[i];
-        char left[64];
-        snprintf(left, sizeof left, "%c%c%s--%s%s%s", info->letter ? '-' : ' ', info->letter ? info->letter : ' ',
-                 info->letter ? ", " : "  ", info->name, info->argument ? " " : "",
-                 info->argument ? info->argument : "");
-        buf_printf(out, "  %-29s %s\n", left, info->doc);
+        char left[128];
+        size_t len = 0;
+        for (;; i++) {
+            const struct option_info *info = &option_infos[i];
+            if (info->letter)
+                len += (size_t)snprintf(left + len, sizeof left - len, "-%c, ", info->letter);
+            else if (!len)
+                len += (size_t)snprintf(left + len, sizeof left - len, "    ");
+            len += (size_t)snprintf(left + len, sizeof left - len, "--%s%s%s", info->name, info->argument ? " " : "",
+                                    info->argument ? info->argument : "");
+            if (info->doc)
+                break;
+            len += (size_t)snprintf(left + len, sizeof left - len, ", ");
+        }
+        buf_printf(out, "  %-28s  %s\n", left, option_infos[i].doc);
     }
     buf_add_string(out, "Manuals: mailtap(1), mailtap-records(5). With -r, -i, -o more than once, all of them.\n");
 }

@@ -12,8 +12,8 @@ enum exit_code { EXIT_DONE, EXIT_USAGE, EXIT_UNREADABLE, EXIT_DAMAGED }; /* and 
 struct option_info {
     const char *name;     /* as in --name */
     const char *argument; /* how --help calls it; null where there is none */
-    const char *doc;
-    char letter; /* as in -l, or 0 */
+    const char *doc;      /* null: told together with the next */
+    char letter;          /* as in -l, or 0 */
 };
 
 extern const struct option_info option_infos[]; /* in the order of --help */
@@ -36,6 +36,7 @@ struct options {
     unsigned output_count;
     char *filter;   /* pcap-filter(7), or null */
     uint64_t count; /* packets after which to stop; 0: none */
+    unsigned jobs;  /* threads that follow connections; 0: as many as there are processors */
     int snaplen;
     bool promiscuous, quiet, verbose;
     int64_t stats; /* ns of capture time between stats records; 0: only the final one */

@@ -1,9 +1,10 @@
-/* From the sources to the outputs. Frames are numbered here, over all sources; which file a record came from is told
-   from the number of its first frame. */
+/* From the sources to the workers: frames are numbered here, over all sources, decoded, and those of connections that
+   are followed are handed on. */
 #include "pipeline.h"
 
 #include <inttypes.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -14,119 +15,48 @@
 #include "base/memory.h"
 #include "capture/decode.h"
 #include "capture/source.h"
-#include "sinks.h"
-#include "stats.h"
+#include "recorder.h"
+#include "workers.h"
 
 enum {
-    WAIT_MS = 100,        /* for packets of several interfaces */
-    BURST = 256,          /* frames from one interface before the next has its turn */
-    REFRESH_MS = 250,     /* between two looks of a person */
-    PROGRESS_EVERY = 8192 /* frames between two looks at the clock */
+    WAIT_MS = 100,             /* for packets of several interfaces */
+    BURST = 256,               /* frames from one interface before the next has its turn */
+    REFRESH_MS = 250,          /* between two looks of a person */
+    PROGRESS_EVERY = 8192,     /* frames between two looks at the clock */
+    SMALL_CAPTURES = 16 << 20, /* octets of files for which threads do not pay */
 };
 
 /* How far the wall clock may be ahead of packets that are still on their way to us. */
 #define LIVE_DELAY (500 * CLOCK_MS)
 
-struct origin { /* the frames from `first` on came from here */
-    const char *name;
-    uint64_t first;
-};
-
 struct pipeline {
     const struct options *options;
     const volatile sig_atomic_t *stop;
     struct error *err;
+    struct terminal terminal;
     struct decoder *decoder;
-    struct engine *engine;
-    struct sinks *sinks;
+    struct recorder *recorder;
+    struct workers *workers;
+    struct lanes_clock clock;
     struct source **live; /* the interfaces */
     struct source *file;  /* the one being read, or null */
-    struct origin *origins;
-    unsigned origin_count;
     uint64_t frames;
-    struct stats stats;
-    struct stats_counts counts;       /* sources: those that have ended */
-    bool failed, unreadable, damaged; /* failed: an output; nothing more is written */
-    bool progress;                    /* a line of it is to be shown */
-    bool shown;                       /* and stands on the terminal */
-    struct timespec looked_at;        /* when progress was shown, or a live capture's output handed on */
+    unsigned files; /* that could be opened */
+    struct stats_clock stats;
+    struct stats_counts counts; /* sources: those that have ended */
+    bool unreadable, damaged;
+    bool direct;               /* no threads: progress is shown from here */
+    struct timespec looked_at; /* when a live capture's output was handed on */
 };
-
-/* A progress line is wiped before anything else goes to the terminal. */
-static void wipe_progress(struct pipeline *p)
-{
-    if (p->shown)
-        fputs("\r\033[K", stderr);
-    p->shown = false;
-}
 
 static int64_t milliseconds(const struct timespec *now, const struct timespec *then)
 {
     return (int64_t)(now->tv_sec - then->tv_sec) * 1000 + (now->tv_nsec - then->tv_nsec) / 1000000;
 }
 
-static void show_progress(struct pipeline *p)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if (milliseconds(&now, &p->looked_at) < REFRESH_MS)
-        return;
-    p->looked_at = now;
-    fprintf(stderr, "\r\033[K%" PRIu64 " packets, %" PRIu64 " sessions, %" PRIu64 " messages", p->frames,
-            p->counts.records[KIND_session], p->counts.records[KIND_message]);
-    p->shown = true;
-}
-
-/* What went wrong but does not end the run. */
-static void complain(struct pipeline *p, const struct error *err)
-{
-    wipe_progress(p);
-    fprintf(stderr, "mailtap: %s\n", err->text);
-}
-
 static bool stopped(const struct pipeline *p)
 {
-    return *p->stop || p->failed || !sinks_left(p->sinks) || (p->options->count && p->frames >= p->options->count);
-}
-
-/* Files: the last that begins at or before the record's first frame. */
-static const char *origin_of(const struct pipeline *p, const struct record *r)
-{
-    struct entry e;
-    uint64_t frame = 0;
-    unsigned low = 0, high = p->origin_count;
-    for (size_t at = 0; record_next(r, &at, &e);)
-        if (e.field == F_all_frame_first) {
-            frame = e.number;
-            break;
-        }
-    if (!frame)
-        return NULL;
-    while (high - low > 1) {
-        unsigned middle = low + (high - low) / 2;
-        *(p->origins[middle].first <= frame ? &low : &high) = middle;
-    }
-    return high ? p->origins[low].name : NULL;
-}
-
-static void write_record(struct pipeline *p, struct record *r)
-{
-    if (!p->failed && !sinks_record(p->sinks, r, p->err))
-        p->failed = true;
-    record_free(r);
-}
-
-/* The engine's emit. */
-static void take_record(void *arg, struct record *r)
-{
-    struct pipeline *p = arg;
-    const char *origin = origin_of(p, r);
-    if (origin && p->options->file_count && !record_has(r, F_all_pcap_file))
-        record_text(r, F_all_pcap_file, bytes_of_string(origin));
-    else if (p->options->interface_count == 1 && !record_has(r, F_all_iface))
-        record_text(r, F_all_iface, bytes_of_string(p->options->interfaces[0]));
-    p->counts.records[record_kind(r)]++;
-    write_record(p, r);
+    return *p->stop || recorder_over(p->recorder) || (p->options->count && p->frames >= p->options->count);
 }
 
 static void add_source(struct source_counts *sum, struct source *src)
@@ -138,6 +68,7 @@ static void add_source(struct source_counts *sum, struct source *src)
     sum->dropped_interface += one.dropped_interface;
 }
 
+/* What is known here: the lanes and the outputs have counts of their own. */
 static struct stats_counts counts_now(const struct pipeline *p)
 {
     struct stats_counts now = p->counts;
@@ -147,27 +78,29 @@ static struct stats_counts counts_now(const struct pipeline *p)
         if (p->live[i])
             add_source(&now.source, p->live[i]);
     now.decode = *decoder_counts(p->decoder);
-    now.engine = *engine_counts(p->engine);
-    now.records_dropped = sinks_dropped(p->sinks);
     return now;
 }
 
-static void write_interval(struct pipeline *p, int64_t reached)
+static void cut_interval(struct pipeline *p, uint64_t number, int64_t reached)
 {
     struct stats_counts now = counts_now(p);
-    write_record(p, stats_interval(&p->stats, reached, &now, &p->options->engine.limits));
+    struct stats_span span = stats_clock_cut(&p->stats, reached);
+    workers_cut(p->workers, number, &span, &now);
 }
 
 static void take_frame(struct pipeline *p, struct frame *frame)
 {
     struct packet packet;
     frame->number = ++p->frames;
-    if (stats_packet(&p->stats, frame->when))
-        write_interval(p, frame->when);
-    if (decode(p->decoder, frame, &packet))
-        engine_packet(p->engine, &packet);
-    if (p->progress && p->frames % PROGRESS_EVERY == 0)
-        show_progress(p);
+    if (stats_clock_packet(&p->stats, frame->when))
+        cut_interval(p, frame->number, frame->when);
+    if (decode(p->decoder, frame, &packet) && engine_follows(&p->options->engine, &packet)) {
+        if (lanes_clock_reach(&p->clock, packet.when))
+            workers_tick(p->workers, packet.frame, p->clock.now);
+        workers_packet(p->workers, &packet);
+    }
+    if (p->direct && p->frames % PROGRESS_EVERY == 0)
+        recorder_progress(p->recorder, p->frames);
 }
 
 /* Several files are given as -r a -r b; a shell pattern leaves the others among the filter's words. */
@@ -193,7 +126,7 @@ static bool read_file(struct pipeline *p, const char *name)
     enum source_status status = SOURCE_IDLE;
     struct source *src = source_open_file(name, &err);
     if (!src) {
-        complain(p, &err);
+        terminal_say(&p->terminal, "mailtap: %s", err.text);
         p->unreadable = true;
         p->counts.inputs_unreadable++;
         return true;
@@ -204,21 +137,21 @@ static bool read_file(struct pipeline *p, const char *name)
         return false;
     }
     p->file = src;
-    p->origins[p->origin_count++] = (struct origin){name, p->frames + 1};
+    uint64_t before = p->frames;
+    recorder_origin(p->recorder, name, before + 1);
+    p->files++;
     do {
         status = source_next(src, &frame, &err);
         if (status == SOURCE_FRAME)
             take_frame(p, &frame);
     } while (!stopped(p) && (status == SOURCE_FRAME || status == SOURCE_IDLE));
     if (status == SOURCE_BROKEN) {
-        complain(p, &err);
+        terminal_say(&p->terminal, "mailtap: %s", err.text);
         p->damaged = true;
         p->counts.inputs_damaged++;
     }
-    if (p->options->verbose) {
-        wipe_progress(p);
-        fprintf(stderr, "%s: %" PRIu64 " packets\n", name, p->frames + 1 - p->origins[p->origin_count - 1].first);
-    }
+    if (p->options->verbose)
+        terminal_say(&p->terminal, "%s: %" PRIu64 " packets", name, p->frames - before);
     add_source(&p->counts.source, src);
     p->file = NULL;
     source_free(src);
@@ -251,12 +184,12 @@ static void refresh(struct pipeline *p)
     clock_gettime(CLOCK_REALTIME, &wall);
     now = (int64_t)wall.tv_sec * CLOCK_S + wall.tv_nsec - LIVE_DELAY;
     if (p->stats.any && now > p->stats.latest) {
-        if (stats_tick(&p->stats, now))
-            write_interval(p, now);
-        engine_tick(p->engine, now);
+        if (stats_clock_tick(&p->stats, now))
+            cut_interval(p, p->frames + 1, now);
+        if (lanes_clock_reach(&p->clock, now))
+            workers_tick(p->workers, p->frames + 1, p->clock.now);
     }
-    if (!p->failed && !sinks_flush(p->sinks, p->err))
-        p->failed = true;
+    workers_flush(p->workers, p->frames + 1);
 }
 
 /* Up to BURST frames of one interface. False: it is gone. */
@@ -274,7 +207,7 @@ static bool drain(struct pipeline *p, unsigned i, bool *any)
         case SOURCE_IDLE:
             return true;
         case SOURCE_BROKEN:
-            complain(p, &err);
+            terminal_say(&p->terminal, "mailtap: %s", err.text);
             p->damaged = true;
             p->counts.inputs_damaged++;
             return false;
@@ -329,23 +262,28 @@ static void print_skipped(const struct decode_counts *c)
 #undef DECODE_COUNT
 }
 
-static void finish(struct pipeline *p)
+/* False: something that should have been written was not. */
+static bool finish(struct pipeline *p)
 {
-    struct stats_counts now;
-    engine_finish(p->engine, *p->stop ? ENGINE_SHUTDOWN : ENGINE_EOF);
-    now = counts_now(p);
-    write_record(p, stats_final(&p->stats, &now, &p->options->engine.limits));
-    wipe_progress(p);
+    struct engine_counts engine = {0};
+    struct stats_span span = stats_clock_all(&p->stats);
+    workers_finish(p->workers, *p->stop ? ENGINE_SHUTDOWN : ENGINE_EOF, &engine);
+    p->workers = NULL;
+    struct stats_counts now = counts_now(p);
+    now.engine = engine;
+    bool well = recorder_close(p->recorder, &span, &now, p->err);
+    p->recorder = NULL;
+    terminal_release(&p->terminal);
     if (p->options->verbose)
         print_skipped(&now.decode);
     if (p->live && !p->options->quiet)
         print_counts(&now, p->frames);
+    return well;
 }
 
 static enum exit_code run(struct pipeline *p)
 {
     const struct options *o = p->options;
-    uint64_t dropped = 0;
     bool well = true;
     if (o->interface_count) {
         if (!open_interfaces(p))
@@ -356,14 +294,12 @@ static enum exit_code run(struct pipeline *p)
         well = read_file(p, o->files[i]);
     if (!well)
         return EXIT_USAGE;
-    if (p->unreadable && !p->origin_count)
+    if (p->unreadable && !p->files)
         return EXIT_UNREADABLE;
-    finish(p);
-    well = sinks_close(p->sinks, &dropped, p->failed ? NULL : p->err);
-    p->sinks = NULL;
+    well = finish(p);
     if (p->unreadable)
         return EXIT_UNREADABLE;
-    return p->damaged || p->failed || !well || dropped ? EXIT_DAMAGED : EXIT_DONE;
+    return p->damaged || !well ? EXIT_DAMAGED : EXIT_DONE;
 }
 
 /* On a terminal, unless lines of output would run into it. */
@@ -380,29 +316,62 @@ static bool wants_progress(const struct options *o)
     return isatty(STDERR_FILENO);
 }
 
+/* All of them plain files, and together not worth a thread? */
+static bool are_small(const struct options *o)
+{
+    int64_t size = 0;
+    for (unsigned i = 0; i < o->file_count; i++) {
+        struct stat st;
+        if (stat(o->files[i], &st) || !S_ISREG(st.st_mode))
+            return false;
+        size += st.st_size;
+    }
+    return o->file_count && size < SMALL_CAPTURES;
+}
+
+/* As many as there are processors for us, where not told otherwise. */
+static unsigned jobs(const struct options *o)
+{
+    cpu_set_t set;
+    if (o->jobs)
+        return o->jobs;
+    if (are_small(o) || sched_getaffinity(0, sizeof set, &set))
+        return 1;
+    unsigned count = (unsigned)CPU_COUNT(&set);
+    return count < LANES ? count : LANES;
+}
+
+static void pipeline_release(struct pipeline *p)
+{
+    struct engine_counts none = {0};
+    if (p->workers)
+        workers_finish(p->workers, ENGINE_SHUTDOWN, &none);
+    if (p->recorder) {
+        recorder_abandon(p->recorder);
+        terminal_release(&p->terminal);
+    }
+    for (unsigned i = 0; p->live && i < p->options->interface_count; i++)
+        source_free(p->live[i]);
+    free(p->live);
+    decoder_free(p->decoder);
+}
+
 enum exit_code pipeline_run(const struct options *o, const volatile sig_atomic_t *stop, struct error *err)
 {
-    struct pipeline p = {.options = o, .stop = stop, .err = err, .progress = wants_progress(o)};
-    struct engine_settings settings = o->engine;
+    struct pipeline p = {.options = o, .stop = stop, .err = err, .clock = LANES_CLOCK_INIT};
+    unsigned count = jobs(o);
     enum exit_code code = EXIT_USAGE;
     err->text[0] = 0;
-    p.stats = (struct stats){.interval = o->stats, .sensor = o->engine.sensor, .live = o->interface_count > 0};
-    p.sinks = sinks_open(o, err);
-    if (!p.sinks)
+    p.stats.interval = o->stats;
+    p.direct = count == 1;
+    terminal_init(&p.terminal, wants_progress(o));
+    p.recorder = recorder_new(o, &p.terminal, err);
+    if (!p.recorder)
         return code;
-    settings.emit = take_record;
-    settings.arg = &p;
     p.decoder = decoder_new(&o->engine.limits);
-    p.engine = engine_new(&settings);
-    p.origins = memory_get((o->file_count + 1) * sizeof *p.origins);
-    code = run(&p);
-    if (p.sinks)
-        sinks_abandon(p.sinks);
-    for (unsigned i = 0; p.live && i < o->interface_count; i++)
-        source_free(p.live[i]);
-    free(p.live);
-    free(p.origins);
-    engine_free(p.engine);
-    decoder_free(p.decoder);
+    p.workers = workers_new(&o->engine, count, p.recorder, err);
+    if (p.workers)
+        code = run(&p);
+    pipeline_release(&p);
     return code;
 }

@@ -1,4 +1,4 @@
-/* The pipeline: sources, decoding, engine, outputs, in one thread. */
+/* The pipeline: sources, decoding, the workers that serve the lanes, the recorder with its outputs. */
 #ifndef MAILTAP_PIPELINE_H
 #define MAILTAP_PIPELINE_H
 

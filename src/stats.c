@@ -25,31 +25,44 @@ static int64_t interval_end(int64_t when, int64_t interval)
     return __builtin_add_overflow(when, interval - into, &end) ? INT64_MAX : end;
 }
 
-bool stats_tick(struct stats *s, int64_t now)
+bool stats_clock_tick(struct stats_clock *c, int64_t now)
 {
-    return s->any && s->interval && now >= s->next && s->next != INT64_MAX;
+    return c->any && c->interval && now >= c->next && c->next != INT64_MAX;
 }
 
-bool stats_packet(struct stats *s, int64_t when)
+bool stats_clock_packet(struct stats_clock *c, int64_t when)
 {
-    bool due = stats_tick(s, when);
-    if (!s->any) {
-        s->first = s->start = when;
-        s->any = true;
-        if (s->interval)
-            s->next = interval_end(when, s->interval);
+    bool due = stats_clock_tick(c, when);
+    if (!c->any) {
+        c->first = c->start = when;
+        c->any = true;
+        if (c->interval)
+            c->next = interval_end(when, c->interval);
     }
-    s->latest = when;
+    c->latest = when;
     return due;
+}
+
+struct stats_span stats_clock_cut(struct stats_clock *c, int64_t reached)
+{
+    int64_t end = c->next;
+    struct stats_span span = {.from = c->start, .to = end, .first = c->first};
+    c->start = end;
+    c->next = interval_end(reached > end ? reached : end, c->interval); /* silence gives no empty records */
+    return span;
+}
+
+struct stats_span stats_clock_all(const struct stats_clock *c)
+{
+    return (struct stats_span){.from = c->first, .to = c->latest, .first = c->first};
 }
 
 /* Identity: (sensor, uid, type, index) as for every record; there is no connection, so the first packet's time stands
    for one. */
-static void set_id(struct record *r, const struct stats *s)
+static void set_id(struct record *r, const struct stats *s, int64_t first)
 {
     char text[160], hex[33];
-    int len =
-        snprintf(text, sizeof text, "%s/%" PRId64 "/stats/%" PRIu64, s->sensor ? s->sensor : "", s->first, s->index);
+    int len = snprintf(text, sizeof text, "%s/%" PRId64 "/stats/%" PRIu64, s->sensor ? s->sensor : "", first, s->index);
     XXH128_hash_t hash = XXH3_128bits(text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
     snprintf(hex, sizeof hex, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
     record_word(r, F_all_id, hex);
@@ -87,12 +100,13 @@ static void add_flows(struct record *r, const struct engine_counts *now, const s
     count(r, F_stats_flows, "conflict_octets", now->conflict_octets, before->conflict_octets);
 }
 
-static struct record *build(struct stats *s, int64_t from, int64_t to, const struct stats_counts *now,
+static struct record *build(struct stats *s, const struct stats_span *span, const struct stats_counts *now,
                             const struct stats_counts *before, const struct limits *limits)
 {
+    int64_t from = span->from, to = span->to;
     struct record *r = record_new(KIND_stats, limits);
     record_time(r, F_all_ts, to);
-    set_id(r, s);
+    set_id(r, s, span->first);
     if (s->sensor)
         record_text(r, F_all_sensor, bytes_of_string(s->sensor));
     record_number(r, F_stats_interval_us, to > from ? ((uint64_t)to - (uint64_t)from) / CLOCK_US : 0);
@@ -107,21 +121,19 @@ static struct record *build(struct stats *s, int64_t from, int64_t to, const str
     return r;
 }
 
-struct record *stats_interval(struct stats *s, int64_t reached, const struct stats_counts *now,
+struct record *stats_interval(struct stats *s, const struct stats_span *span, const struct stats_counts *now,
                               const struct limits *limits)
 {
-    int64_t end = s->next;
-    struct record *r = build(s, s->start, end, now, &s->before, limits);
+    struct record *r = build(s, span, now, &s->before, limits);
     s->before = *now;
-    s->start = end;
-    s->next = interval_end(reached > end ? reached : end, s->interval); /* silence gives no empty records */
     return r;
 }
 
-struct record *stats_final(struct stats *s, const struct stats_counts *now, const struct limits *limits)
+struct record *stats_final(struct stats *s, const struct stats_span *span, const struct stats_counts *now,
+                           const struct limits *limits)
 {
     static const struct stats_counts none;
-    struct record *r = build(s, s->first, s->latest, now, &none, limits);
+    struct record *r = build(s, span, now, &none, limits);
     record_flag(r, F_stats_final);
     return r;
 }

@@ -445,9 +445,9 @@ static bool between(struct parser *p, struct bytes line, bool *known)
             return fail(p, "bad duration:", line);
     } else if (bytes_equal(word, BYTES("connection"))) {
         s.kind = STEP_CONNECTION;
-        s.same_port = bytes_equal(value, BYTES("same"));
-        if (value.len > 0 && !s.same_port)
-            return fail(p, "connection takes nothing or `same`:", line);
+        s.ports_on = value.len == 0;
+        if (value.len > 0 && !bytes_equal(value, BYTES("same")) && !number_all(value, &s.ports_on))
+            return fail(p, "connection takes nothing, `same`, or how many ports further on:", line);
     } else {
         *known = false;
         return true;

@@ -22,7 +22,7 @@ struct step {
     unsigned over;     /* begins that many octets before its place, over what was sent already */
     int shift;         /* captured that many packets later than its place */
     int64_t time;      /* STEP_WAIT: ns, may be negative */
-    bool same_port;    /* STEP_CONNECTION */
+    uint64_t ports_on; /* STEP_CONNECTION: how far from the client's port before */
     uint8_t *octets;   /* STEP_DATA: one segment, or more where it is over the segment size */
     size_t len;
 };

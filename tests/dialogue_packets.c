@@ -277,7 +277,7 @@ static void step(struct builder *b, size_t at)
         break;
     case STEP_CONNECTION:
         disconnect(b);
-        b->client_port = (uint16_t)(b->client_port + !s->same_port);
+        b->client_port = (uint16_t)(b->client_port + s->ports_on);
         connect_both(b);
         break;
     }

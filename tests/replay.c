@@ -1,7 +1,7 @@
 /* Replays traces through the engine. */
 #include "replay.h"
 #include "base/memory.h"
-#include "engine.h"
+#include "lanes.h"
 #include "output/format.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -10,12 +10,15 @@ struct sink {
     const struct format *format;
     void *state;
     struct buf *out;
+    struct order last;
 };
 
-static void emit(void *arg, struct record *r)
+static void emit(void *arg, const struct order *where, struct record *r)
 {
     struct sink *sink = arg;
 
+    assert(!order_before(where, &sink->last));
+    sink->last = *where;
     sink->format->record(sink->state, r, sink->out);
     record_free(r);
 }
@@ -36,7 +39,8 @@ void replay_format(const struct replay_settings *s, const struct trace *t, const
 {
     struct sink sink = {.format = format, .out = out};
     struct engine_settings settings;
-    struct engine *e;
+    struct lanes_clock clock = LANES_CLOCK_INIT;
+    struct lanes *l;
 
     assert(sink.format);
     sink.state = memory_get(sink.format->state_size > 0 ? sink.format->state_size : 1);
@@ -50,13 +54,18 @@ void replay_format(const struct replay_settings *s, const struct trace *t, const
         settings.hold = s->hold;
     if (s->interim > 0)
         settings.interim = s->interim;
-    settings.emit = emit;
-    settings.arg = &sink;
-    e = engine_new(&settings);
-    for (size_t i = 0; i < t->count; i++)
-        engine_packet(e, &t->segments[i].packet);
-    engine_finish(e, ENGINE_EOF);
-    engine_free(e);
+    l = lanes_new(&settings, 0, 1, emit, &sink);
+    for (size_t i = 0; i < t->count; i++) {
+        const struct packet *p = &t->segments[i].packet;
+
+        if (!engine_follows(&settings, p))
+            continue;
+        if (lanes_clock_reach(&clock, p->when))
+            lanes_tick(l, p->frame, clock.now);
+        lanes_packet(l, lane_of(p), p);
+    }
+    lanes_finish(l, ENGINE_EOF);
+    lanes_free(l);
     if (sink.format->finish)
         sink.format->finish(sink.state, out);
     free(sink.state);

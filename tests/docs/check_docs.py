@@ -61,7 +61,8 @@ def section(page, kind, title):
 
 def options(program, page):
     shown = subprocess.run([program, '--help'], capture_output=True, text=True, check=True).stdout
-    said = {(m.group(2), m.group(1) or '', m.group(3) or '') for m in re.finditer(r'^  (?:-(\w),|   ) --([\w-]+)(?: (\S+))?', shown, re.M)}
+    lefts = '\n'.join(re.findall(r'^  ((?:-|    --).*?)  ', shown, re.M)) # options told together stand in one line
+    said = {(m.group(2), m.group(1) or '', m.group(3) or '') for m in re.finditer(r'(?:-(\w), )?--([\w-]+)(?: ([A-Z]\S*\b))?', lefts)}
     documented = {(m.group(2), m.group(1) or '', bool(m.group(3))) for m in re.finditer(r'^\.It Fl (?:(\w) , Fl )?-([\w-]+)( Ar .*)?$', page, re.M)}
     compare('mailtap(1)', sorted((name, letter, bool(arg)) for name, letter, arg in said), sorted(documented))
     if len(said) < 10:

@@ -9,7 +9,9 @@
 #define FORMATS_MOST 16
 
 struct drain {
-    struct engine *engine;
+    struct lanes *lanes;
+    struct lanes_clock clock;
+    uint64_t frame;
     struct engine_settings settings;
     void *states[FORMATS_MOST];
     struct buf out;
@@ -36,10 +38,11 @@ static void check_json(struct bytes text)
     }
 }
 
-static void emit(void *arg, struct record *r)
+static void emit(void *arg, const struct order *where, struct record *r)
 {
     struct drain *d = arg;
 
+    (void)where;
     for (size_t i = 0; formats[i] && i < FORMATS_MOST; i++) {
         buf_reset(&d->out);
         formats[i]->record(d->states[i], r, &d->out);
@@ -73,9 +76,8 @@ struct drain *drain_new(bool tight)
     engine_settings_init(&d->settings);
     if (tight)
         tighten(&d->settings);
-    d->settings.emit = emit;
-    d->settings.arg = d;
-    d->engine = engine_new(&d->settings);
+    d->clock = LANES_CLOCK_INIT;
+    d->lanes = lanes_new(&d->settings, 0, 1, emit, d);
     return d;
 }
 
@@ -87,19 +89,24 @@ void drain_packet(struct drain *d, const struct packet *p)
     if (p->payload.len > 0)
         memcpy(octets, p->payload.data, p->payload.len);
     copy.payload.data = octets;
-    engine_packet(d->engine, &copy);
+    d->frame = p->frame;
+    if (engine_follows(&d->settings, p)) {
+        drain_tick(d, p->when);
+        lanes_packet(d->lanes, lane_of(p), &copy);
+    }
     free(octets);
 }
 
 void drain_tick(struct drain *d, int64_t now)
 {
-    engine_tick(d->engine, now);
+    if (lanes_clock_reach(&d->clock, now))
+        lanes_tick(d->lanes, d->frame, d->clock.now);
 }
 
 void drain_free(struct drain *d)
 {
-    engine_finish(d->engine, ENGINE_EOF);
-    engine_free(d->engine);
+    lanes_finish(d->lanes, ENGINE_EOF);
+    lanes_free(d->lanes);
     for (size_t i = 0; formats[i] && i < FORMATS_MOST; i++) {
         buf_reset(&d->out);
         if (formats[i]->finish)

@@ -3,7 +3,7 @@
 #ifndef MAILTAP_TESTS_DRAIN_H
 #define MAILTAP_TESTS_DRAIN_H
 
-#include "engine.h"
+#include "lanes.h"
 
 struct drain;
 

@@ -1,0 +1,230 @@
+#include "recorder.h"
+
+#include "base/memory.h"
+#include "sinks.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct origin { /* the frames from `first` on came from here */
+    const char *name;
+    uint64_t first;
+};
+
+struct recorder {
+    const struct options *options;
+    struct terminal *terminal;
+    struct sinks *sinks;
+    struct origin *origins; /* room for every file */
+    atomic_uint origin_count;
+    struct stats stats;
+    uint64_t records[STATS_KINDS];
+    bool failed; /* an output; nothing more is written */
+    struct error err;
+    atomic_bool over;
+};
+
+struct cut *cut_new(const struct stats_span *span, const struct stats_counts *counts, unsigned shares)
+{
+    struct cut *cut = memory_get(sizeof *cut + shares * sizeof cut->share[0]);
+    cut->span = *span;
+    cut->counts = *counts;
+    cut->shares = shares;
+    return cut;
+}
+
+struct recorder *recorder_new(const struct options *o, struct terminal *terminal, struct error *err)
+{
+    struct sinks *sinks = sinks_open(o, err);
+    if (!sinks)
+        return NULL;
+    struct recorder *r = memory_get(sizeof *r);
+    r->options = o;
+    r->terminal = terminal;
+    r->sinks = sinks;
+    r->origins = memory_get((o->file_count + 1) * sizeof *r->origins);
+    r->stats = (struct stats){.sensor = o->engine.sensor, .live = o->interface_count > 0};
+    return r;
+}
+
+static void recorder_free(struct recorder *r)
+{
+    free(r->origins);
+    free(r);
+}
+
+void recorder_origin(struct recorder *r, const char *name, uint64_t first)
+{
+    unsigned n = atomic_load(&r->origin_count);
+    r->origins[n] = (struct origin){name, first};
+    atomic_store(&r->origin_count, n + 1);
+}
+
+bool recorder_over(const struct recorder *r)
+{
+    return atomic_load_explicit(&r->over, memory_order_relaxed);
+}
+
+static uint64_t first_frame(const struct record *r)
+{
+    struct entry e;
+    for (size_t at = 0; record_next(r, &at, &e);)
+        if (e.field == F_all_frame_first)
+            return e.number;
+    return 0;
+}
+
+/* Files: the last that begins at or before the record's first frame. */
+static const char *origin_of(struct recorder *r, const struct record *record)
+{
+    unsigned low = 0, high = atomic_load(&r->origin_count);
+    uint64_t frame = high ? first_frame(record) : 0;
+    if (!frame)
+        return NULL;
+    while (high - low > 1) {
+        unsigned middle = low + (high - low) / 2;
+        *(r->origins[middle].first <= frame ? &low : &high) = middle;
+    }
+    return r->origins[low].name;
+}
+
+static void write_record(struct recorder *r, struct record *record)
+{
+    if (!r->failed && !sinks_record(r->sinks, record, &r->err))
+        r->failed = true;
+    if (r->failed || !sinks_left(r->sinks))
+        atomic_store(&r->over, true);
+    record_free(record);
+}
+
+static void take_record(struct recorder *r, struct record *record)
+{
+    const struct options *o = r->options;
+    const char *origin = origin_of(r, record);
+    if (origin && !record_has(record, F_all_pcap_file))
+        record_text(record, F_all_pcap_file, bytes_of_string(origin));
+    else if (o->interface_count == 1 && !record_has(record, F_all_iface))
+        record_text(record, F_all_iface, bytes_of_string(o->interfaces[0]));
+    r->records[record_kind(record)]++;
+    write_record(r, record);
+}
+
+static void complete(struct recorder *r, struct stats_counts *counts)
+{
+    memcpy(counts->records, r->records, sizeof counts->records);
+    counts->records_dropped = sinks_dropped(r->sinks);
+}
+
+static void take_cut(struct recorder *r, struct cut *cut)
+{
+    engine_counts_add(&cut->counts.engine, &cut->share[--cut->shares]);
+    if (cut->shares)
+        return;
+    complete(r, &cut->counts);
+    write_record(r, stats_interval(&r->stats, &cut->span, &cut->counts, &r->options->engine.limits));
+    free(cut);
+}
+
+void recorder_take(struct recorder *r, const struct item *item)
+{
+    switch (item->kind) {
+    case ITEM_RECORD:
+        take_record(r, item->record);
+        break;
+    case ITEM_CUT:
+        take_cut(r, item->cut);
+        break;
+    case ITEM_FLUSH:
+        if (!r->failed && !sinks_flush(r->sinks, &r->err))
+            r->failed = true;
+        if (r->failed || !sinks_left(r->sinks))
+            atomic_store(&r->over, true);
+        break;
+    }
+}
+
+/* --- several threads --- */
+
+struct inlet { /* what comes from one of them */
+    struct channel *channel;
+    struct parcel *parcel; /* null: it has sent its last */
+    unsigned at;
+};
+
+static void next_parcel(struct inlet *in)
+{
+    bool last = in->parcel && in->parcel->last;
+    free(in->parcel);
+    in->parcel = last ? NULL : channel_take(in->channel);
+    in->at = 0;
+}
+
+static bool exhausted(const struct inlet *in)
+{
+    return in->at == in->parcel->count;
+}
+
+static const struct order *next_order(const struct inlet *in)
+{
+    return exhausted(in) ? &in->parcel->upto : &in->parcel->items[in->at].order;
+}
+
+/* The one with the least item; or one that may yet have it, so that its next parcel is to be waited for. Of equals,
+   which only the shares of a cut are, any. */
+static struct inlet *least(struct inlet *inlets, unsigned count)
+{
+    struct inlet *ret = NULL;
+    for (unsigned i = 0; i < count; i++)
+        if (inlets[i].parcel && (!ret || order_before(next_order(&inlets[i]), next_order(ret))))
+            ret = &inlets[i];
+    return ret;
+}
+
+void recorder_merge(struct recorder *r, struct channel *const *parcels, unsigned count)
+{
+    struct inlet inlets[LANES] = {0}, *in;
+    for (unsigned i = 0; i < count; i++) {
+        inlets[i].channel = parcels[i];
+        next_parcel(&inlets[i]);
+    }
+    while ((in = least(inlets, count)) != NULL) {
+        if (!exhausted(in)) {
+            recorder_take(r, &in->parcel->items[in->at++]);
+            continue;
+        }
+        recorder_progress(r, in->parcel->upto.number);
+        next_parcel(in);
+    }
+}
+
+/* --- the end --- */
+
+void recorder_progress(struct recorder *r, uint64_t packets)
+{
+    if (packets == ORDER_END)
+        return;
+    terminal_progress(r->terminal, &(struct progress){.packets = packets,
+                                                      .sessions = r->records[KIND_session],
+                                                      .messages = r->records[KIND_message]});
+}
+
+bool recorder_close(struct recorder *r, const struct stats_span *span, const struct stats_counts *counts,
+                    struct error *err)
+{
+    struct stats_counts all = *counts;
+    uint64_t dropped = 0;
+    complete(r, &all);
+    write_record(r, stats_final(&r->stats, span, &all, &r->options->engine.limits));
+    bool failed = r->failed;
+    if (failed)
+        *err = r->err;
+    bool well = sinks_close(r->sinks, &dropped, failed ? NULL : err);
+    recorder_free(r);
+    return well && !failed && !dropped;
+}
+
+void recorder_abandon(struct recorder *r)
+{
+    sinks_abandon(r->sinks);
+    recorder_free(r);
+}

@@ -1,0 +1,30 @@
+/* Who serves the lanes: this thread alone, or several with a recorder in a thread of its own. What is written does not
+   depend on that. */
+#ifndef MAILTAP_WORKERS_H
+#define MAILTAP_WORKERS_H
+
+#include "recorder.h"
+
+struct workers;
+
+/* `jobs`: 1 means that every call does its work before it returns; up to LANES, that many threads and the recorder's.
+   Null, and err says why, when they cannot be had. */
+struct workers *workers_new(const struct engine_settings *settings, unsigned jobs, struct recorder *recorder,
+                            struct error *err);
+
+/* A packet of a connection that is followed; its payload is copied. */
+void workers_packet(struct workers *w, const struct packet *p);
+
+/* Capture time has come to `now`, before the packet of that number. */
+void workers_tick(struct workers *w, uint64_t number, int64_t now);
+
+/* An interval of --stats ended before the packet of that number. The counts lack those of the lanes. */
+void workers_cut(struct workers *w, uint64_t number, const struct stats_span *span, const struct stats_counts *counts);
+
+/* Sends all that came so far on its way to the outputs, and makes them write it. */
+void workers_flush(struct workers *w, uint64_t number);
+
+/* Ends every connection, waits until all is recorded, adds what the lanes counted, frees the workers. */
+void workers_finish(struct workers *w, enum engine_end how, struct engine_counts *counts);
+
+#endif
