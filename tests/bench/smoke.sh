@@ -1,0 +1,27 @@
+#!/bin/sh
+# Small captures of every sort: the same seed gives the same octets, libpcap reads them, and mailtap finds every fact.
+#   smoke.sh GENERATE FLOOR MAILTAP
+set -eu
+generate=$1 floor=$2 mailtap=$3
+here=$(dirname "$0")
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+check() {
+    need=$1
+    shift
+    "$generate" "$@" --truth "$folder/truth.json" "$folder/a.pcap"
+    "$generate" "$@" "$folder/b.pcap"
+    cmp "$folder/a.pcap" "$folder/b.pcap"
+    "$floor" "$folder/a.pcap"
+    "$mailtap" -r "$folder/a.pcap" -o "json:$folder/records"
+    "$here/check_facts.py" -v --need "$need" "$folder/truth.json" "$folder/records"
+}
+
+check 100 --kind mixed --size 2M --ipv6 30 --background 20
+check 100 --seed 2 --kind mixed --sessions 40 --pcapng --vlan 7 --reorder 2 --duplicate 2 --overlap 2
+check 100 --seed 3 --kind short --sessions 40 --tiny --reorder 1 --duplicate 1 --overlap 1
+check 90 --seed 4 --kind mixed --sessions 100 --loss 0.5
+for flood in syn:2000 idle-handshake:2000 idle-command:2000 one-octet:60000 endless-line:1M literal:20 recipients:2000 fragments:2000; do
+    check 100 --flood "$flood" --sessions 10
+done
