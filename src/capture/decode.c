@@ -7,7 +7,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
-#define LAYERS_MAX 32 /* each takes a header off, this bounds the rest of the nonsense */
+#define LAYERS_MAX 128 /* each takes a header off, this bounds the rest of the nonsense */
 
 /* A length on the wire beyond what any interface sends at once is a damaged file. */
 #define WIRE_MAX (UINT32_C(1) << 20)
@@ -18,12 +18,14 @@
 struct decoder {
     struct decode_counts counts;
     struct ipfrag *ipfrag;
+    unsigned tunnels;
 };
 
 struct decoder *decoder_new(const struct limits *limits)
 {
     struct decoder *d = memory_get(sizeof *d);
     d->ipfrag = ipfrag_new(limits, &d->counts);
+    d->tunnels = (unsigned)limits->tunnels;
     return d;
 }
 
@@ -104,6 +106,10 @@ static enum layer step(struct walk *w, enum layer layer)
         return ipv6_fragment(w);
     case LAYER_AUTHENTICATION:
         return authentication(w);
+    case LAYER_GRE:
+        return gre(w);
+    case LAYER_UDP:
+        return udp(w);
     case LAYER_TCP:
         return tcp(w);
     }
@@ -113,7 +119,12 @@ static enum layer step(struct walk *w, enum layer layer)
 bool decode(struct decoder *d, const struct frame *frame, struct packet *ret)
 {
     *ret = (struct packet){.frame = frame->number, .when = frame->when, .iface = frame->iface};
-    struct walk w = {&d->counts, d->ipfrag, ret, frame->data, frame->wire < WIRE_MAX ? frame->wire : WIRE_MAX};
+    struct walk w = {.counts = &d->counts,
+                     .ipfrag = d->ipfrag,
+                     .packet = ret,
+                     .rest = frame->data,
+                     .wire = frame->wire < WIRE_MAX ? frame->wire : WIRE_MAX,
+                     .tunnels = d->tunnels};
     if (w.wire < w.rest.len)
         w.wire = (uint32_t)w.rest.len;
     enum layer layer = layer_of_link(frame->link);
@@ -140,6 +151,26 @@ const char *encap_name(enum encap e)
         return "pppoe";
     case ENCAP_PPP:
         return "ppp";
+    case ENCAP_GRE:
+        return "gre";
+    case ENCAP_ERSPAN:
+        return "erspan";
+    case ENCAP_4IN4:
+        return "ipip";
+    case ENCAP_6IN4:
+        return "6in4";
+    case ENCAP_4IN6:
+        return "4in6";
+    case ENCAP_6IN6:
+        return "6in6";
+    case ENCAP_VXLAN:
+        return "vxlan";
+    case ENCAP_GENEVE:
+        return "geneve";
+    case ENCAP_GTP:
+        return "gtp";
+    case ENCAP_TEREDO:
+        return "teredo";
     }
     return "";
 }

@@ -1,4 +1,4 @@
-/* From a captured frame to a TCP segment: link layer, tags, labels, IP, extension headers, fragments.
+/* From a captured frame to a TCP segment: link layer, tags, labels, IP, extension headers, fragments, tunnels.
    Every read is inside the captured octets; what cannot be decoded is counted by reason, never fatal. */
 #ifndef MAILTAP_CAPTURE_DECODE_H
 #define MAILTAP_CAPTURE_DECODE_H

@@ -5,6 +5,7 @@ enum {
     PROTOCOL_HOP_BY_HOP = 0,
     PROTOCOL_IPV4 = 4,
     PROTOCOL_TCP = 6,
+    PROTOCOL_UDP = 17,
     PROTOCOL_IPV6 = 41,
     PROTOCOL_ROUTING = 43,
     PROTOCOL_FRAGMENT = 44,
@@ -24,10 +25,14 @@ static enum layer layer_of_protocol(struct walk *w, uint8_t protocol)
         return LAYER_TCP;
     case PROTOCOL_AUTHENTICATION:
         return LAYER_AUTHENTICATION;
-    case PROTOCOL_IPV4:
-    case PROTOCOL_IPV6:
+    case PROTOCOL_UDP:
+        return LAYER_UDP;
     case PROTOCOL_GRE:
-        return walk_drop(&w->counts->tunnel);
+        return LAYER_GRE;
+    case PROTOCOL_IPV4: /* RFC 2003, RFC 2473 */
+        return walk_enter(w, w->packet->ip_version == 4 ? ENCAP_4IN4 : ENCAP_4IN6, LAYER_IPV4);
+    case PROTOCOL_IPV6: /* RFC 4213, RFC 2473 */
+        return walk_enter(w, w->packet->ip_version == 4 ? ENCAP_6IN4 : ENCAP_6IN6, LAYER_IPV6);
     case PROTOCOL_HOP_BY_HOP:
     case PROTOCOL_ROUTING:
     case PROTOCOL_DESTINATION:
@@ -42,6 +47,26 @@ static enum layer layer_of_protocol(struct walk *w, uint8_t protocol)
     return walk_drop(&w->counts->not_tcp);
 }
 
+/* Does the first fragment show that the datagram is not for us? Those that follow do not show it. */
+static bool is_unwanted(struct walk *w, uint8_t protocol)
+{
+    switch (protocol) {
+    case PROTOCOL_TCP:
+    case PROTOCOL_AUTHENTICATION:
+    case PROTOCOL_IPV4:
+    case PROTOCOL_IPV6:
+    case PROTOCOL_GRE:
+        return false;
+    case PROTOCOL_UDP:
+        return w->rest.len < 4 || !udp_may_tunnel(be16(w->rest.data), be16(w->rest.data + 2));
+    case PROTOCOL_HOP_BY_HOP:
+    case PROTOCOL_ROUTING:
+    case PROTOCOL_DESTINATION:
+        return w->packet->ip_version != 6;
+    }
+    return true;
+}
+
 /* Goes on with the whole datagram when this was its last missing fragment. */
 static enum layer fragment(struct walk *w, uint8_t protocol, uint32_t id, uint32_t offset, bool more)
 {
@@ -54,6 +79,7 @@ static enum layer fragment(struct walk *w, uint8_t protocol, uint32_t id, uint32
         .id = id,
         .offset = offset,
         .more = more,
+        .unwanted = !offset && is_unwanted(w, protocol),
         .data = w->rest,
         .wire = w->wire,
         .when = packet->when,
@@ -67,6 +93,14 @@ static enum layer fragment(struct walk *w, uint8_t protocol, uint32_t id, uint32
     return layer_of_protocol(w, whole.protocol);
 }
 
+bool ip_fits(struct bytes b)
+{
+    if (!b.len || b.data[0] >> 4 == 6)
+        return b.len != 0;
+    unsigned header = (b.data[0] & 15U) * 4;
+    return b.data[0] >> 4 == 4 && header >= 20 && (b.len < 4 || !be16(b.data + 2) || be16(b.data + 2) >= header);
+}
+
 enum layer ip(struct walk *w)
 {
     const uint8_t *p = walk_peek(w, 1);
@@ -74,7 +108,7 @@ enum layer ip(struct walk *w)
         return LAYER_NONE;
     if (*p >> 4 == 4)
         return LAYER_IPV4;
-    return *p >> 4 == 6 ? LAYER_IPV6 : walk_drop(&w->counts->not_ip);
+    return *p >> 4 == 6 ? LAYER_IPV6 : walk_not_ip(w);
 }
 
 enum layer ipv4(struct walk *w)
@@ -98,8 +132,8 @@ enum layer ipv4(struct walk *w)
     uint16_t field = be16(p + 6);
     if (!(field & IPV4_FRAGMENTED))
         return layer_of_protocol(w, p[9]);
-    if (p[9] != PROTOCOL_TCP && p[9] != PROTOCOL_AUTHENTICATION) /* the others are not worth the memory */
-        return layer_of_protocol(w, p[9]);
+    if (p[9] != PROTOCOL_UDP && is_unwanted(w, p[9])) /* not worth the memory */
+        return walk_drop(&w->counts->not_tcp);
     return fragment(w, p[9], packet->ip_id, (field & IPV4_OFFSET) * 8U, field & IPV4_MORE);
 }
 

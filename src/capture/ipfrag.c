@@ -40,6 +40,7 @@ struct pending {
     uint32_t wire; /* 0: the last fragment has not come */
     uint8_t protocol;
     bool overlap;
+    bool unwanted; /* nothing is kept: only that it is so */
 };
 
 struct ipfrag {
@@ -152,12 +153,37 @@ static void forget(struct ipfrag *f, struct pending *p)
     pending_free(p);
 }
 
+/* Forgets what is held of it, and it as soon as its last fragment comes, as they mostly come in order. */
+static void refuse(struct ipfrag *f, struct pending *p, bool more)
+{
+    f->counts->not_tcp++;
+    if (!more) {
+        forget(f, p);
+        return;
+    }
+    p->unwanted = true;
+    f->held -= p->held - sizeof *p;
+    p->held = sizeof *p;
+    for (struct piece *q = p->first, *next; q; q = next) {
+        next = q->next;
+        free(q);
+    }
+    p->first = p->last = NULL;
+    p->count = p->have = 0;
+}
+
+/* To keep the age and the limit. */
+static void give_up(struct ipfrag *f, struct pending *p, uint64_t *count)
+{
+    *count += !p->unwanted;
+    forget(f, p);
+}
+
 static void expire(struct ipfrag *f)
 {
     while (f->oldest && f->now - f->oldest->since > f->age) {
         assert(!f->oldest->older); /* so that forgetting it moves f->oldest on */
-        forget(f, f->oldest);
-        f->counts->fragments_expired++;
+        give_up(f, f->oldest, &f->counts->fragments_expired);
     }
 }
 
@@ -250,6 +276,12 @@ static void join(struct ipfrag *f, const struct pending *p, struct datagram *ret
     *ret = (struct datagram){{f->whole, len}, p->wire, p->protocol, p->overlap};
 }
 
+static void keep_limit(struct ipfrag *f)
+{
+    while (f->held > f->most)
+        give_up(f, f->oldest, &f->counts->fragments_evicted);
+}
+
 static bool usable(struct fragment *fragment)
 {
     if (fragment->more) /* all but the last are of whole units of eight octets; what is over is not used by hosts */
@@ -261,16 +293,22 @@ static bool usable(struct fragment *fragment)
 bool ipfrag_add(struct ipfrag *f, const struct fragment *given, struct datagram *ret)
 {
     struct fragment fragment = *given;
-    f->counts->fragments++;
     if (fragment.when > f->now)
         f->now = fragment.when;
     expire(f);
     if (!usable(&fragment)) {
+        f->counts->fragments++;
         f->counts->fragments_bad++;
         return false;
     }
     struct pending *p = find(f, &fragment);
     bool begins = !fragment.offset && (!p->first || p->first->start);
+    if (p->unwanted || (begins && fragment.unwanted)) {
+        refuse(f, p, fragment.more);
+        keep_limit(f);
+        return false;
+    }
+    f->counts->fragments++;
     bool good = agree_on_end(p, &fragment) && merge(f, p, &fragment);
     f->counts->fragments_bad += !good;
     if (good && begins)
@@ -281,9 +319,6 @@ bool ipfrag_add(struct ipfrag *f, const struct fragment *given, struct datagram 
         f->counts->fragments_completed++;
         return true;
     }
-    while (f->held > f->most) {
-        forget(f, f->oldest);
-        f->counts->fragments_evicted++;
-    }
+    keep_limit(f);
     return false;
 }

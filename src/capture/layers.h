@@ -25,6 +25,8 @@ enum layer {
     LAYER_EXTENSION,
     LAYER_FRAGMENT,
     LAYER_AUTHENTICATION,
+    LAYER_GRE,
+    LAYER_UDP,
     LAYER_TCP,
     LAYER_SEGMENT, /* the packet is complete */
 };
@@ -35,6 +37,8 @@ struct walk { /* invariant: rest.len <= wire */
     struct packet *packet;
     struct bytes rest; /* captured and not yet read */
     uint32_t wire;     /* the same, as sent */
+    unsigned tunnels;  /* how many more may be entered */
+    bool inside;       /* one was */
 };
 
 /* The next n octets, which stay; null, and counted, when there are fewer. */
@@ -76,8 +80,50 @@ static inline enum layer walk_drop(uint64_t *count)
     return LAYER_NONE;
 }
 
+/* What is there is not IP: what is inside of a tunnel was a datagram's content, though. */
+static inline enum layer walk_not_ip(struct walk *w)
+{
+    return walk_drop(w->inside ? &w->counts->not_tcp : &w->counts->not_ip);
+}
+
+/* As walk_peek, where a UDP port is all that says what this is: what is too short is something else, not damaged. */
+static inline const uint8_t *walk_guess(struct walk *w, size_t n)
+{
+    if (w->wire >= n)
+        return walk_peek(w, n);
+    walk_drop(&w->counts->not_tcp);
+    return NULL;
+}
+
+static inline void walk_encap(struct walk *w, enum encap e)
+{
+    struct packet *p = w->packet;
+    if (p->encap_count < PACKET_ENCAPS)
+        p->encaps[p->encap_count++] = (uint8_t)e;
+}
+
+/* Goes on with what a tunnel carries, unless that is one tunnel too many. */
+static inline enum layer walk_enter(struct walk *w, enum encap e, enum layer inner)
+{
+    if (!w->tunnels)
+        return walk_drop(&w->counts->tunnels_exceeded);
+    w->tunnels--;
+    w->inside = true;
+    walk_encap(w, e);
+    return inner;
+}
+
+/* Could this be the beginning of an IP datagram? What was not captured may be anything. */
+bool ip_fits(struct bytes b);
+
+/* Could this be an Ethernet frame that carries IP, or something that may? At least 15 octets. */
+bool ethernet_fits(struct bytes b);
+
 /* The first layer of a LINKTYPE_; LAYER_NONE, not counted, when it is unknown. */
 enum layer layer_of_link(uint16_t link);
+
+/* The layer of an EtherType; LAYER_NONE, and counted, when it is none that leads to IP. */
+enum layer layer_of_ethertype(struct walk *w, uint16_t type);
 
 enum layer ethernet(struct walk *w);
 enum layer llc(struct walk *w);
@@ -96,5 +142,11 @@ enum layer ipv6(struct walk *w);
 enum layer ipv6_extension(struct walk *w);
 enum layer ipv6_fragment(struct walk *w);
 enum layer authentication(struct walk *w);
+
+enum layer gre(struct walk *w);
+enum layer udp(struct walk *w);
+
+/* Do these ports, of a UDP datagram, stand for a tunnel? */
+bool udp_may_tunnel(uint16_t sport, uint16_t dport);
 
 #endif

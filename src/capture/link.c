@@ -13,7 +13,8 @@ enum {
     TYPE_MPLS_MULTICAST = 0x8848,
     TYPE_PPPOE_SESSION = 0x8864,
     TYPE_PROVIDER_VLAN = 0x88a8,
-    TYPE_OLD_QINQ = 0x9100
+    TYPE_OLD_QINQ = 0x9100,
+    TYPE_OLDER_QINQ = 0x9200
 };
 
 enum { PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057, PPP_MPLS = 0x0281, PPP_MPLS_MULTICAST = 0x0283 };
@@ -46,7 +47,7 @@ enum layer layer_of_link(uint16_t link)
     return LAYER_NONE;
 }
 
-static enum layer layer_of_ethertype(struct walk *w, uint16_t type)
+enum layer layer_of_ethertype(struct walk *w, uint16_t type)
 {
     switch (type) {
     case TYPE_IPV4:
@@ -56,6 +57,7 @@ static enum layer layer_of_ethertype(struct walk *w, uint16_t type)
     case TYPE_VLAN:
     case TYPE_PROVIDER_VLAN:
     case TYPE_OLD_QINQ:
+    case TYPE_OLDER_QINQ:
         return LAYER_VLAN;
     case TYPE_MPLS:
     case TYPE_MPLS_MULTICAST:
@@ -63,7 +65,7 @@ static enum layer layer_of_ethertype(struct walk *w, uint16_t type)
     case TYPE_PPPOE_SESSION:
         return LAYER_PPPOE;
     }
-    return walk_drop(&w->counts->not_ip);
+    return walk_not_ip(w);
 }
 
 /* IEEE 802.3: up to 1500 the field is a length, and LLC follows. */
@@ -72,23 +74,14 @@ static enum layer layer_of_type_or_length(struct walk *w, uint16_t type)
     return type <= 1500 ? LAYER_LLC : layer_of_ethertype(w, type);
 }
 
-static void encap(struct walk *w, enum encap e)
-{
-    struct packet *p = w->packet;
-    if (p->encap_count < PACKET_ENCAPS)
-        p->encaps[p->encap_count++] = (uint8_t)e;
-}
-
 enum layer ethernet(struct walk *w)
 {
     const uint8_t *p = walk_take(w, 14);
     if (!p)
         return LAYER_NONE;
-    if (!w->packet->has_mac) {
-        memcpy(w->packet->dst_mac, p, 6);
-        memcpy(w->packet->src_mac, p + 6, 6);
-        w->packet->has_mac = true;
-    }
+    memcpy(w->packet->dst_mac, p, 6);
+    memcpy(w->packet->src_mac, p + 6, 6);
+    w->packet->has_mac = true;
     return layer_of_type_or_length(w, be16(p + 12));
 }
 
@@ -100,12 +93,12 @@ enum layer llc(struct walk *w)
     if (!p)
         return LAYER_NONE;
     if (memcmp(p, snap, 3) != 0)
-        return walk_drop(&w->counts->not_ip);
+        return walk_not_ip(w);
     p = walk_take(w, 8);
     if (!p)
         return LAYER_NONE;
     if (memcmp(p, snap, sizeof snap) != 0)
-        return walk_drop(&w->counts->not_ip);
+        return walk_not_ip(w);
     return layer_of_ethertype(w, be16(p + 6));
 }
 
@@ -146,7 +139,7 @@ enum layer bsd_null(struct walk *w)
     case 30:
         return LAYER_IPV6;
     }
-    return walk_drop(&w->counts->not_ip);
+    return walk_not_ip(w);
 }
 
 /* PPP on a line (RFC 1662), with or without address and control, or Cisco HDLC (RFC 1547, 4.3.1) in its place. */
@@ -161,7 +154,7 @@ enum layer ppp_link(struct walk *w)
     }
     if (p[0] == 0xff && p[1] == 0x03)
         walk_take(w, 2);
-    encap(w, ENCAP_PPP);
+    walk_encap(w, ENCAP_PPP);
     return LAYER_PPP;
 }
 
@@ -187,7 +180,7 @@ enum layer ppp(struct walk *w)
     case PPP_MPLS_MULTICAST:
         return LAYER_MPLS;
     }
-    return walk_drop(&w->counts->not_ip);
+    return walk_not_ip(w);
 }
 
 /* RFC 2516, 4; code 0 is session data. */
@@ -197,10 +190,10 @@ enum layer pppoe(struct walk *w)
     if (!p)
         return LAYER_NONE;
     if (p[1])
-        return walk_drop(&w->counts->not_ip);
+        return walk_not_ip(w);
     if (be16(p + 4) < w->wire)
         walk_limit(w, be16(p + 4));
-    encap(w, ENCAP_PPPOE);
+    walk_encap(w, ENCAP_PPPOE);
     return LAYER_PPP;
 }
 
@@ -212,20 +205,66 @@ enum layer vlan(struct walk *w)
         return LAYER_NONE;
     if (w->packet->vlan_count < PACKET_VLANS)
         w->packet->vlans[w->packet->vlan_count++] = be16(p) & 0xfff;
-    encap(w, ENCAP_VLAN);
+    walk_encap(w, ENCAP_VLAN);
     return layer_of_type_or_length(w, be16(p + 2));
 }
 
-/* RFC 3032: labels up to the one with the bottom bit, then, unless the label was agreed to mean something else, IP. */
+bool ethernet_fits(struct bytes b)
+{
+    for (size_t at = 12; at + 3 <= b.len; at += 4) {
+        switch (be16(b.data + at)) {
+        case TYPE_IPV4:
+            return b.data[at + 2] >> 4 == 4 && ip_fits(bytes_part(b, at + 2, b.len));
+        case TYPE_IPV6:
+            return b.data[at + 2] >> 4 == 6;
+        case TYPE_MPLS:
+        case TYPE_MPLS_MULTICAST:
+        case TYPE_PPPOE_SESSION:
+            return true;
+        case TYPE_VLAN:
+        case TYPE_PROVIDER_VLAN:
+        case TYPE_OLD_QINQ:
+        case TYPE_OLDER_QINQ:
+            break;
+        default: /* LLC, which has its own marks */
+            return be16(b.data + at) <= 1500 && b.data[at + 2] == 0xaa;
+        }
+    }
+    return b.len >= 15;
+}
+
+/* Behind the last label: IP, or, as was agreed on for the label, an Ethernet frame with a control word in front of it
+   (RFC 4448, 4.6: sixteen zero bits and a sequence number) or without. */
+static enum layer labelled(struct walk *w)
+{
+    enum { WORD = 4, LEAST = 15 };
+    const uint8_t *p = walk_peek(w, 1);
+    if (!p)
+        return LAYER_NONE;
+    if (*p >> 4 == 4 || *p >> 4 == 6)
+        return !ip_fits(w->rest) && ethernet_fits(w->rest) ? LAYER_ETHERNET : LAYER_IP;
+    if (w->wire < WORD + LEAST)
+        return walk_not_ip(w);
+    p = walk_peek(w, WORD + LEAST);
+    if (!p)
+        return LAYER_NONE;
+    if (!be16(p) && ethernet_fits(bytes_part(w->rest, WORD, w->rest.len)))
+        walk_take(w, WORD);
+    else if (!ethernet_fits(w->rest))
+        return walk_not_ip(w);
+    return LAYER_ETHERNET;
+}
+
+/* RFC 3032: labels up to the one with the bottom bit. */
 enum layer mpls(struct walk *w)
 {
-    encap(w, ENCAP_MPLS);
+    walk_encap(w, ENCAP_MPLS);
     for (unsigned i = 0; i < LABELS_MAX; i++) {
         const uint8_t *p = walk_take(w, 4);
         if (!p)
             return LAYER_NONE;
         if (p[2] & 1)
-            return LAYER_IP;
+            return labelled(w);
     }
     return walk_drop(&w->counts->too_deep);
 }

@@ -26,16 +26,26 @@ enum encap {
     ENCAP_VLAN,
     ENCAP_MPLS,
     ENCAP_PPPOE,
-    ENCAP_PPP
+    ENCAP_PPP,
+    ENCAP_GRE,
+    ENCAP_ERSPAN,
+    ENCAP_4IN4,
+    ENCAP_6IN4,
+    ENCAP_4IN6,
+    ENCAP_6IN6,
+    ENCAP_VXLAN,
+    ENCAP_GENEVE,
+    ENCAP_GTP,
+    ENCAP_TEREDO
 }; /* outermost first in the packet; names in encap_name() */
 
 struct packet { /* a TCP segment */
     uint64_t frame;
     int64_t when;
-    struct address src, dst;
-    uint8_t ip_version;    /* 4 or 6 */
-    uint8_t tcp_flags;     /* TCP_... */
-    uint16_t sport, dport; /* host order, as all numbers here */
+    struct address src, dst; /* innermost */
+    uint8_t ip_version;      /* 4 or 6 */
+    uint8_t tcp_flags;       /* TCP_... */
+    uint16_t sport, dport;   /* host order, as all numbers here */
     uint32_t seq, ack;
     uint16_t window;
     uint16_t ip_id;        /* IPv4; 0 for IPv6 */
@@ -45,9 +55,9 @@ struct packet { /* a TCP segment */
     uint32_t payload_wire; /* what was sent of it: payload.len or, cut by the snap length, more */
     uint16_t vlans[PACKET_VLANS];
     uint8_t vlan_count;
-    uint8_t encaps[PACKET_ENCAPS];
+    uint8_t encaps[PACKET_ENCAPS]; /* the outermost ones, if there are more */
     uint8_t encap_count;
-    uint8_t src_mac[6], dst_mac[6];
+    uint8_t src_mac[6], dst_mac[6]; /* of the innermost Ethernet frame */
     bool has_mac;
     uint32_t iface;
 };

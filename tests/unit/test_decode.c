@@ -22,6 +22,17 @@
 #define TCP            "c3500019 01020304 05060708 5018faf0 abcd0000 "
 #define QUIT           "515549540d0a "
 
+/* What tunnels are built of: 203.0.113.1 to 203.0.113.2, without lengths, so that all that is there is meant. */
+#define OUTER(protocol) "45000000 12344000 40" protocol "0000 cb007101 cb007102 "
+#define OUTER6(next)    "60000000 0000" next "40 20010db8000000000000000000000101 20010db8000000000000000000000102 "
+#define UDP(ports)      OUTER("11") ports "0000 0000 "
+#define VXLAN(header)   UDP("c00012b5") header " "
+#define GENEVE(header)  UDP("c00017c1") header " "
+#define GTP(header)     UDP("08680868") header " "
+#define TEREDO          UDP("c0000dd8")
+/* 2001:0:102:304::1 to 2001:db8::19 */
+#define IPV6_TEREDO "60000000 001a0640 20010000010203040000000000000001 20010db8000000000000000000000019 "
+
 static void put_hex(struct buf *b, const char *hex)
 {
     for (; *hex; hex++) {
@@ -55,8 +66,8 @@ static bool decode_part(struct decoder *d, uint16_t link, struct bytes whole, si
 
 static uint64_t sum(const struct decode_counts *c)
 {
-    return c->not_ip + c->not_tcp + c->tunnel + c->unknown_link + c->too_deep + c->short_frame + c->cut_header +
-           c->bad_ip + c->bad_tcp;
+    return c->not_ip + c->not_tcp + c->tunnels_exceeded + c->unknown_link + c->too_deep + c->short_frame +
+           c->cut_header + c->bad_ip + c->bad_tcp;
 }
 
 static const struct {
@@ -113,6 +124,59 @@ static const struct {
      4,
      "",
      {0}},
+    /* GRE: without and with checksum, key, sequence number; bridged, MPLS; PPTP; in IPv6 */
+    {101, OUTER("2f") "00000800" IPV4, 4, "gre", {0}},
+    {101, OUTER("2f") "b00086dd abcd0000 00000007 00000009" IPV6, 6, "gre", {0}},
+    {101, OUTER("2f") "20006558 00002a00" MACS "8100 0005 0800" IPV4, 4, "gre vlan", {5}},
+    {101, OUTER("2f") "00008847 00020140" IPV6, 6, "gre mpls", {0}},
+    {101, OUTER("2f") "3081880b 00320007 00000001 00000001 ff03 0021" IPV4, 4, "gre ppp", {0}},
+    {101, OUTER("2f") "3001880b 002f0007 00000001 21" IPV4, 4, "gre ppp", {0}},
+    {101, OUTER6("2f") "00000800" IPV4, 4, "gre", {0}},
+    {101,
+     OUTER6("00") "2f00 010400000000"
+                  "00000800" IPV4,
+     4,
+     "gre",
+     {0}},
+    /* ERSPAN I, II, III; the last also with its platform's own words, and with IP in place of a frame */
+    {101, OUTER("2f") "000088be" MACS "0800" IPV4, 4, "erspan", {0}},
+    {101, OUTER("2f") "100088be 00000001 10010000 00000000" MACS "8100 0005 0800" IPV4, 4, "erspan vlan", {5}},
+    {101, OUTER("2f") "100022eb 00000001 20010000 00000000 00000000" MACS "86dd" IPV6, 6, "erspan", {0}},
+    {101,
+     OUTER("2f") "100022eb 00000001 20010000 00000000 00000001 0000000000000000" MACS "0800" IPV4,
+     4,
+     "erspan",
+     {0}},
+    {101, OUTER("2f") "100022eb 00000001 20010000 00000000 00000800" IPV4, 4, "erspan", {0}},
+    /* IP in IP, in each other */
+    {101, OUTER("04") IPV4, 4, "ipip", {0}},
+    {101, OUTER("29") IPV6, 6, "6in4", {0}},
+    {101, OUTER6("04") IPV4, 4, "4in6", {0}},
+    {101, OUTER6("29") IPV6, 6, "6in6", {0}},
+    {101, OUTER("29") OUTER6("04") OUTER("04") OUTER("2f") "00000800" IPV4, 4, "6in4 4in6 ipip gre", {0}},
+    /* UDP: VXLAN, with group policy, on the old port; Geneve with options; GTP-U; Teredo with indications */
+    {101, VXLAN("08000000 00002a00") MACS "0800" IPV4, 4, "vxlan", {0}},
+    {101, VXLAN("88400007 00002a00") MACS "88a8 0005 9200 0006 86dd" IPV6, 6, "vxlan vlan vlan", {5, 6}},
+    {101, UDP("c0002118") "08000000 00002a00" MACS "0034 aaaa03 000000 0800" IPV4, 4, "vxlan", {0}},
+    {101, OUTER6("11") "c00012b5 00000000 08000000 00002a00" MACS "0800" IPV4, 4, "vxlan", {0}},
+    {101, GENEVE("00006558 00002a00") MACS "0800" IPV4, 4, "geneve", {0}},
+    {101, GENEVE("03400800 00002a00 010280020102030405060708") IPV4, 4, "geneve", {0}},
+    {101, GENEVE("000086dd 00002a00") IPV6, 6, "geneve", {0}},
+    {101, GTP("30ff002e 00000001") IPV4, 4, "gtp", {0}},
+    {101, GTP("32ff0046 00000001 00070000") IPV6, 6, "gtp", {0}},
+    {101, GTP("34ff003a 00000001 00000085 011009c0 01000000") IPV4, 4, "gtp", {0}},
+    {101, TEREDO IPV6_TEREDO, 6, "teredo", {0}},
+    {101, UDP("0dd8c000") "0000 f0d0 34ff8efd" IPV6_TEREDO, 6, "teredo", {0}},
+    {101, TEREDO "0001 0204 0102 01020304 0102030405060708 00 0000 f0d0 34ff8efd" IPV6_TEREDO, 6, "teredo", {0}},
+    {1,
+     MACS "8100 0001 0800" VXLAN("08000000 00002a00") MACS "8100 0002 0800" OUTER("2f") "00000800" IPV4,
+     4,
+     "vlan vxlan vlan gre",
+     {1, 2}},
+    /* a pseudowire with control word, without, and one whose frame looks like IP at first sight */
+    {1, MACS "8847 00020140 00000007" MACS "0800" IPV4, 4, "mpls", {0}},
+    {1, MACS "8847 00020140" MACS "8100 0005 86dd" IPV6, 6, "mpls vlan", {5}},
+    {1, MACS "8847 00020140 420000000002 020000000001 0800" IPV4, 4, "mpls", {0}},
     /* a fragment header without fragments */
     {101, "60000000 00222c40" IPV6_ADDRESSES "0600 0000 00000001", 6, "", {0}},
     /* no length: segmentation is left to the network card */
@@ -120,13 +184,15 @@ static const struct {
     {101, "60000000 00000640" IPV6_ADDRESSES, 6, "", {0}},
 };
 
-static void check_packet(size_t i, const struct packet *p, const uint8_t *frame)
+static void check_packet(size_t i, const struct packet *p)
 {
     char src[ADDRESS_TEXT_SIZE], dst[ADDRESS_TEXT_SIZE], encaps[100] = "";
     assert_int_equal(p->ip_version, layers[i].version);
     address_format(&p->src, p->ip_version, src);
     address_format(&p->dst, p->ip_version, dst);
-    assert_string_equal(src, p->ip_version == 4 ? "192.0.2.1" : "2001:db8::1");
+    assert_string_equal(src, p->ip_version == 4                    ? "192.0.2.1"
+                             : !strcmp(layers[i].encaps, "teredo") ? "2001:0:102:304::1"
+                                                                   : "2001:db8::1");
     assert_string_equal(dst, p->ip_version == 4 ? "198.51.100.25" : "2001:db8::19");
     assert_int_equal(p->frame, 7);
     assert_int_equal(p->when, 5 * CLOCK_S);
@@ -145,10 +211,10 @@ static void check_packet(size_t i, const struct packet *p, const uint8_t *frame)
     assert_string_equal(encaps, layers[i].encaps);
     for (unsigned k = 0; k < PACKET_VLANS; k++)
         assert_int_equal(k < p->vlan_count ? p->vlans[k] : 0, layers[i].vlans[k]);
-    assert_int_equal(p->has_mac, layers[i].link == 1);
+    assert_int_equal(p->has_mac, strstr(layers[i].hex, MACS + 1) != NULL);
     if (p->has_mac) {
-        assert_memory_equal(p->dst_mac, frame, 6);
-        assert_memory_equal(p->src_mac, frame + 6, 6);
+        assert_memory_equal(p->dst_mac + 1, "\0\0\0\0\2", 5);
+        assert_memory_equal(p->src_mac, "\2\0\0\0\0\1", 6);
     }
 }
 
@@ -171,7 +237,7 @@ static void all_layers(void **state)
             if (found != (captured >= tcp + 14))
                 fail_msg("case %zu, %zu octets of it: %s", i, captured, found ? "decoded" : "not decoded");
             if (found) {
-                check_packet(i, &p, b.data);
+                check_packet(i, &p);
                 assert_int_equal(p.payload_wire, 6);
                 assert_int_equal(p.payload.len, captured > tcp + 20 ? captured - tcp - 20 : 0);
                 assert_memory_equal(p.payload.data, PAYLOAD, p.payload.len);
@@ -259,9 +325,41 @@ static const struct {
     {101, "4500002e 12342000 40110000 c0000201 c6336419" TCP QUIT, COUNT(not_tcp)}, /* a fragment of UDP */
     {101, "4500002e 12344000 40000000 c0000201 c6336419" TCP QUIT, COUNT(not_tcp)},
     {101, "60000000 001a3b40" IPV6_ADDRESSES TCP QUIT, COUNT(not_tcp)},
-    {101, "4500002e 12344000 40040000 c0000201 c6336419" IPV4, COUNT(tunnel)},
-    {101, "4500002e 12344000 40290000 c0000201 c6336419" IPV6, COUNT(tunnel)},
-    {101, "60000000 001a2f40" IPV6_ADDRESSES "00000800" IPV4, COUNT(tunnel)},
+    {101, OUTER("2f") "40000800 00000000" IPV4 TCP QUIT, COUNT(not_tcp)}, /* GRE with routes */
+    {101, OUTER("2f") "00020800" IPV4 TCP QUIT, COUNT(not_tcp)},          /* of no version */
+    {101, OUTER("2f") "00000806" IPV4 TCP QUIT, COUNT(not_tcp)},          /* not IP */
+    {101, OUTER("2f") "00006558" MACS "0806 0000", COUNT(not_tcp)},
+    {101, OUTER("2f") "2001880b 002e0007 ff030021" IPV4 TCP QUIT, COUNT(not_tcp)}, /* no sequence number */
+    {101, OUTER("2f") "100088be 00000001 20010000 00000000" MACS "0800" IPV4 TCP QUIT, COUNT(not_tcp)},
+    {101, OUTER("2f") "100022eb 00000001 10010000 00000000 00000000" MACS "0800" IPV4 TCP QUIT, COUNT(not_tcp)},
+    {101, OUTER("2f") "30000800 00000000", COUNT(short_frame)},
+    {101, OUTER("04") "4400002e 12344000 40060000 c0000201 c6336419" TCP QUIT, COUNT(bad_ip)},
+    /* ports of tunnels, and something else */
+    {101, VXLAN("00000000 00002a00") MACS "0800" IPV4 TCP QUIT, COUNT(not_tcp)},
+    {101, VXLAN("08000001 00002a00") MACS "0800" IPV4 TCP QUIT, COUNT(not_tcp)},
+    {101, VXLAN("08000000 00002a01") MACS "0800" IPV4 TCP QUIT, COUNT(not_tcp)},
+    {101, VXLAN("08000000 00002a00") MACS "0800" IPV6 TCP QUIT, COUNT(not_tcp)},
+    {101, VXLAN("08000000 00002a00") MACS "0806" IPV4 TCP QUIT, COUNT(not_tcp)},
+    {101, VXLAN("08000000 00002a00"), COUNT(not_tcp)}, /* nothing inside */
+    {101, VXLAN("08000000"), COUNT(not_tcp)},
+    {101, OUTER("11") "c00012b5 000800", COUNT(not_tcp)},
+    {101, OUTER("11") "c00012", COUNT(not_tcp)},
+    {101, OUTER("11") "c00012b5 000a0000 08000000 00002a00" MACS "0800" IPV4 TCP QUIT, COUNT(not_tcp)},
+    {101, OUTER("11") "c00012b5 00060000 08000000 00002a00" MACS "0800" IPV4 TCP QUIT, COUNT(not_tcp)},
+    {101, OUTER("11") "c00012b5 ffff0000 08000000 00002a00" MACS "0800" IPV4 TCP QUIT, COUNT(not_tcp)},
+    {101, OUTER("11") "12b5c000 00000000 08000000 00002a00" MACS "0800" IPV4 TCP QUIT, COUNT(not_tcp)},
+    {101, GENEVE("40006558 00002a00") MACS "0800" IPV4 TCP QUIT, COUNT(not_tcp)}, /* version */
+    {101, GENEVE("00806558 00002a00") MACS "0800" IPV4 TCP QUIT, COUNT(not_tcp)}, /* control */
+    {101, GENEVE("00000806 00002a00") MACS "0800" IPV4 TCP QUIT, COUNT(not_tcp)},
+    {101, GENEVE("00000800 00002a00") MACS "0800" IPV4 TCP QUIT, COUNT(not_tcp)},
+    {101, GTP("30010000 00000001") IPV4 TCP QUIT, COUNT(not_tcp)},              /* echo */
+    {101, GTP("10ff002e 00000001") IPV4 TCP QUIT, COUNT(not_tcp)},              /* version 0 */
+    {101, GTP("30ffffff 00000001") IPV4 TCP QUIT, COUNT(not_tcp)},              /* longer than it is */
+    {101, GTP("34ff002e 00000001 00000085 00000000") IPV4 TCP, COUNT(not_tcp)}, /* an extension of no length */
+    {101, GTP("34ff0008 00000001 00000085 01000000") IPV4 TCP, COUNT(not_tcp)}, /* and nothing behind it */
+    {101, TEREDO IPV6 TCP QUIT, COUNT(not_tcp)},                                /* without a Teredo address */
+    {101, TEREDO IPV4 TCP QUIT TCP, COUNT(not_tcp)},
+    {101, TEREDO "0000f0d0 00000000", COUNT(not_tcp)},
     {101, "60000000 001a0040" IPV6_ADDRESSES "06ff 0000 00000000" TCP QUIT, COUNT(short_frame)},
     {101, "45000027 12344000 40060000 c0000201 c6336419" TCP, COUNT(bad_tcp)},
     {101, "4500002e 12344000 40060000 c0000201 c6336419 c3500019 01020304 05060708 4018faf0 abcd0000" QUIT,
@@ -361,11 +459,123 @@ static void fragments(void **state)
     decoder_free(d);
 }
 
+/* Fragments of what a tunnel carries, of the tunnel's own datagram, of both; and of UDP that is no tunnel. */
+static void fragments_of_tunnels(void **state)
+{
+    (void)state;
+    static const char *const outer[] = {
+        "00000800" IPV4 TCP QUIT,                                        /* GRE */
+        "c00012b5 00000000 08000000 00002a00" MACS "0800" IPV4 TCP QUIT, /* VXLAN */
+    };
+    static const char *const protocols[] = {"2f", "11"};
+    for (unsigned version = 4; version <= 6; version += 2) {
+        for (unsigned i = 0; i < 2; i++) {
+            struct decoder *d = fresh();
+            struct packet p;
+            struct buf b, whole;
+            uint8_t *copy;
+            buf_init(&whole, 1024);
+            put_hex(&whole, outer[i]);
+            for (unsigned from = 0, len; from < whole.len; from += len) {
+                char head[200];
+                bool more = whole.len - from > 16;
+                len = more ? 16 : (unsigned)whole.len - from;
+                if (version == 4)
+                    snprintf(head, sizeof head, "4500%04x 4321%04x 40%s0000 cb007101 cb007102", 20 + len,
+                             from / 8 | (more ? 0x2000U : 0), protocols[i]);
+                else
+                    snprintf(head, sizeof head, "60000000 %04x2c40" IPV6_ADDRESSES "%s00 %04x 00004321", 8 + len,
+                             protocols[i], from | more);
+                buf_init(&b, 1024);
+                put_hex(&b, head);
+                buf_add(&b, bytes_part(buf_bytes(&whole), from, len));
+                assert_int_equal(decode_part(d, 101, buf_bytes(&b), b.len, &p, &copy), !more);
+                if (!more) {
+                    assert_int_equal(p.ip_version, 4);
+                    assert_int_equal(p.ip_id, 0x1234);
+                    assert_int_equal(p.encap_count, 1);
+                    assert_memory_equal(p.payload.data, PAYLOAD, 6);
+                }
+                free(copy);
+                buf_release(&b);
+            }
+            assert_int_equal(decoder_counts(d)->fragments_completed, 1);
+            assert_int_equal(sum(decoder_counts(d)), 0);
+            buf_release(&whole);
+            decoder_free(d);
+        }
+    }
+}
+
+/* A datagram that is none of ours is not held: each of its fragments counts as what it is. */
+static void unwanted_fragments(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {
+        "4500001c 43212000 40110000 cb007101 cb007102 00350035 01000000", /* UDP, DNS */
+        "4500001c 43212001 40110000 cb007101 cb007102 0000000000000000",
+        "4500001c 43210002 40110000 cb007101 cb007102 0000000000000000",
+        "4500001c 43210002 40010000 cb007101 cb007102 0000000000000000", /* ICMP */
+        "60000000 00102c40" IPV6_ADDRESSES "3a00 0001 00004321 0000000000000000",
+        "60000000 00102c40" IPV6_ADDRESSES "3a00 0008 00004321 0000000000000000",
+    };
+    struct decoder *d = fresh();
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        struct buf b;
+        struct packet p;
+        uint8_t *copy;
+        buf_init(&b, 1024);
+        put_hex(&b, pieces[i]);
+        assert_false(decode_part(d, 101, buf_bytes(&b), b.len, &p, &copy));
+        assert_int_equal(decoder_counts(d)->not_tcp, i + 1);
+        free(copy);
+        buf_release(&b);
+    }
+    assert_int_equal(decoder_counts(d)->fragments, 0);
+    assert_int_equal(sum(decoder_counts(d)), sizeof pieces / sizeof *pieces);
+    decoder_free(d);
+}
+
+/* As many tunnels as the limit allows, and one more; without any. */
+static void nested(void **state)
+{
+    (void)state;
+    for (uint64_t most = 0; most <= 16; most++) {
+        struct limits limits;
+        limits_init(&limits);
+        limits.tunnels = most;
+        for (unsigned depth = 0; depth <= 17; depth++) {
+            struct decoder *d = decoder_new(&limits);
+            struct buf b;
+            struct packet p;
+            uint8_t *copy;
+            buf_init(&b, 4096);
+            for (unsigned i = 0; i < depth; i++)
+                put_hex(&b,
+                        i % 2 ? OUTER("2f") "00006558" MACS "8100 0007 0800" : VXLAN("08000000 00002a00") MACS "0800");
+            put_hex(&b, IPV4 TCP QUIT);
+            assert_int_equal(decode_part(d, 101, buf_bytes(&b), b.len, &p, &copy), depth <= most);
+            assert_int_equal(decoder_counts(d)->tunnels_exceeded, depth > most);
+            assert_int_equal(sum(decoder_counts(d)), depth > most);
+            free(copy);
+            decoder_free(d);
+            buf_release(&b);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_layers),  cmocka_unit_test(padding),  cmocka_unit_test(cut_before_capture),
-        cmocka_unit_test(all_dropped), cmocka_unit_test(too_deep), cmocka_unit_test(fragments),
+        cmocka_unit_test(all_layers),
+        cmocka_unit_test(padding),
+        cmocka_unit_test(cut_before_capture),
+        cmocka_unit_test(all_dropped),
+        cmocka_unit_test(too_deep),
+        cmocka_unit_test(fragments),
+        cmocka_unit_test(fragments_of_tunnels),
+        cmocka_unit_test(unwanted_fragments),
+        cmocka_unit_test(nested),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
