@@ -98,7 +98,7 @@ struct input *session_input(struct session *s, enum side side)
 
 uint64_t session_start(const struct session *s, enum side side)
 {
-    return session_from_start(s) ? s->flow->tcp.half[side].start : 0;
+    return session_from_start(s) ? s->flow->tcp.half[side].start + s->heads[side] : 0;
 }
 
 bool session_saw_syn(const struct session *s, enum side side)
@@ -139,7 +139,12 @@ bool session_encrypted(const struct session *s)
 
 uint16_t session_port(const struct session *s, enum side side)
 {
-    return side == CLIENT ? s->flow->client_port : s->flow->server_port;
+    return side == CLIENT ? s->flow->client_port : session_service(s);
+}
+
+uint16_t session_service(const struct session *s)
+{
+    return s->port ? s->port : s->flow->server_port;
 }
 
 /* Leaving octets unread is worth while
@@ -307,7 +312,7 @@ static void note_clear_text(struct session *s)
 {
     unsigned name;
     bool tls;
-    if (dissector_of_port(s->flow->server_port, &name, &tls) && tls)
+    if (dissector_of_port(session_service(s), &name, &tls) && tls)
         session_note(s, NOTE_tls_expected);
 }
 
@@ -316,7 +321,7 @@ static void give_up(struct session *s)
     unsigned name;
     bool tls;
     s->unrecognised = true;
-    s->gone = !dissector_of_port(s->flow->server_port, &name, &tls);
+    s->gone = !dissector_of_port(session_service(s), &name, &tls);
 }
 
 static bool choose_tls(struct session *s, struct bytes client, struct bytes server, bool last_chance,
@@ -324,7 +329,7 @@ static bool choose_tls(struct session *s, struct bytes client, struct bytes serv
 {
     unsigned name;
     bool tls;
-    const struct dissector *d = dissector_of_port(s->flow->server_port, &name, &tls);
+    const struct dissector *d = dissector_of_port(session_service(s), &name, &tls);
     *verdict = d ? probe_tls(client, server, last_chance) : PROBE_NO;
     if (!d || *verdict != PROBE_MATCH)
         return false;
@@ -336,12 +341,46 @@ static bool choose_tls(struct session *s, struct bytes client, struct bytes serv
     return true;
 }
 
+static struct bytes unread_of(const struct session *s, enum side side)
+{
+    return bytes_of(s->in[side].data, s->in[side].run);
+}
+
+static void pass_head(struct session *s, enum side side, size_t len)
+{
+    struct chunk chunk;
+    s->heads[side] += (uint32_t)len;
+    for (; len && input_take(&s->in[side], len, &chunk); len -= (size_t)chunk.bytes.len)
+        ;
+}
+
+/* Takes off what opens a connection through a proxy, so that the choice is made by what stands behind it. False: wait.
+ */
+static bool pass_proxies(struct session *s, bool last_chance)
+{
+    while (s->proxy_count < SESSION_PROXIES) {
+        struct proxy_head head;
+        struct bytes client = unread_of(s, CLIENT), server = unread_of(s, SERVER);
+        bool alone =
+            last_chance || (client.len + server.len >= PROBE_ENOUGH && session_dark(s, client.len ? SERVER : CLIENT));
+        enum probe verdict = proxy_probe(client, server, alone, &head);
+        if (verdict != PROBE_MATCH)
+            return verdict == PROBE_NO || last_chance;
+        s->proxies[s->proxy_count++] = (uint8_t)head.proxy;
+        s->port = head.port;
+        pass_head(s, CLIENT, head.len[CLIENT]);
+        pass_head(s, SERVER, head.len[SERVER]);
+    }
+    return true;
+}
+
 /* The first in the list to say MATCH once all before it said NO. When there is no more to wait for, the first that is
    unsure and stands at its port. */
 static void choose(struct session *s, bool last_chance)
 {
-    struct bytes client = bytes_of(s->in[CLIENT].data, s->in[CLIENT].run);
-    struct bytes server = bytes_of(s->in[SERVER].data, s->in[SERVER].run);
+    if (!pass_proxies(s, last_chance))
+        return;
+    struct bytes client = unread_of(s, CLIENT), server = unread_of(s, SERVER);
     last_chance |= client.len + server.len >= PROBE_ENOUGH;
     if (!client.len && !server.len && !last_chance)
         return;
@@ -354,7 +393,7 @@ static void choose(struct session *s, bool last_chance)
         enum probe verdict = d->probe(client, server);
         if (verdict == PROBE_MATCH && !(unsure && !last_chance)) {
             note_clear_text(s);
-            use(s, d, name_at_port(d, s->flow->server_port));
+            use(s, d, name_at_port(d, session_service(s)));
             return;
         }
         if (verdict == PROBE_NO)
@@ -365,7 +404,7 @@ static void choose(struct session *s, bool last_chance)
         if (verdict == PROBE_UNLIKELY)
             continue;
         for (const struct port_hint *hint = d->ports; hint->port; hint++) {
-            if (hint->port == s->flow->server_port) {
+            if (hint->port == session_service(s)) {
                 note_clear_text(s);
                 use(s, d, hint->name);
                 return;
@@ -590,7 +629,7 @@ const char *session_proto(const struct session *s)
     bool tls;
     const struct dissector *d = s->dissector;
     if (!d)
-        d = dissector_of_port(s->flow->server_port, &name, &tls);
+        d = dissector_of_port(session_service(s), &name, &tls);
     assert(d); /* who is neither recognised nor at a known port is gone, and gives no record */
     return d->names[name];
 }

@@ -6,8 +6,10 @@
 #include "session/dissector.h"
 #include "session/filter.h"
 #include "session/input_private.h"
+#include "session/proxy.h"
 
-#define SESSION_LAYERS 3
+#define SESSION_LAYERS  3
+#define SESSION_PROXIES 4 /* one behind the other */
 
 enum close { CLOSE_FIN, CLOSE_RST, CLOSE_TIMEOUT, CLOSE_EOF, CLOSE_EVICTED, CLOSE_SHUTDOWN };
 
@@ -71,7 +73,10 @@ struct session {
     unsigned part;
     char uid[16];
     int64_t part_began;
-    bool joined[2]; /* the first octet of the side was fed */
+    uint16_t port;                                 /* of the server, as a proxy was asked for it; 0: there is none */
+    uint8_t proxies[SESSION_PROXIES], proxy_count; /* enum proxy, outermost first */
+    uint32_t heads[2];                             /* octets that each side said to them */
+    bool joined[2];                                /* the first octet of the side was fed */
     bool unrecognised, ending, opaque, implicit_tls, encrypted, gone;
 };
 
@@ -93,6 +98,9 @@ void session_free(struct session *s);
 size_t session_held(const struct session *s);
 
 const char *session_proto(const struct session *s);
+
+/* Where it stands: the server's port, or what a proxy was asked for. */
+uint16_t session_service(const struct session *s);
 
 /* session_record.c */
 void session_emit_own(struct session *s, bool last, enum close how);

@@ -99,6 +99,8 @@ static void write_endpoints(struct session *s, struct record *r)
         record_number(r, F_all_vlan, f->vlans[i]);
     for (int i = 0; i < f->encap_count; i++)
         record_word(r, F_all_encap, encap_name((enum encap)f->encaps[i]));
+    for (int i = 0; i < s->proxy_count; i++)
+        record_word(r, F_all_encap, proxy_name((enum proxy)s->proxies[i]));
 }
 
 static bool has_gap(const struct session *s)

@@ -1,0 +1,283 @@
+/* SOCKS4 and 4A (openssh.com/txt/socks4.protocol, socks4a.protocol), SOCKS5 (RFC 1928) with passwords (RFC 1929), HTTP
+   CONNECT (RFC 9110, 9.3.6). Nothing of these heads is kept: they may hold passwords. */
+#include "proxy.h"
+
+#include "session/session.h"
+
+enum { SOCKS_IPV4 = 1, SOCKS_NAME = 3, SOCKS_IPV6 = 4 };
+
+/* Reading one side: where it is, and what it has come to. Once it is not MATCH it stays so. */
+struct cursor {
+    struct bytes rest;
+    size_t read;
+    enum probe state; /* NO: not this; UNSURE: more is needed */
+};
+
+static struct cursor cursor_of(struct bytes b)
+{
+    return (struct cursor){b, 0, PROBE_MATCH};
+}
+
+static void advance(struct cursor *c, size_t n)
+{
+    c->read += n;
+    c->rest = bytes_part(c->rest, n, c->rest.len);
+}
+
+/* The next n octets, or null. */
+static const uint8_t *take(struct cursor *c, size_t n)
+{
+    const uint8_t *p = c->rest.data;
+    if (c->state != PROBE_MATCH)
+        return NULL;
+    if (c->rest.len < n) {
+        c->state = PROBE_UNSURE;
+        return NULL;
+    }
+    advance(c, n);
+    return p;
+}
+
+static uint16_t port_at(const uint8_t *p)
+{
+    return (uint16_t)((unsigned)p[0] << 8 | p[1]);
+}
+
+static uint8_t take_octet(struct cursor *c)
+{
+    const uint8_t *p = take(c, 1);
+    return p ? *p : 0;
+}
+
+static void expect(struct cursor *c, uint8_t octet)
+{
+    if (take_octet(c) != octet && c->state == PROBE_MATCH)
+        c->state = PROBE_NO;
+}
+
+static bool next_is(const struct cursor *c, uint8_t octet)
+{
+    return c->rest.len && c->rest.data[0] == octet;
+}
+
+/* Address and port, as in a request and a reply (RFC 1928, 5). */
+static uint16_t socks5_address(struct cursor *c)
+{
+    uint8_t type = take_octet(c);
+    if (type == SOCKS_NAME)
+        take(c, take_octet(c));
+    else if (type == SOCKS_IPV4 || type == SOCKS_IPV6)
+        take(c, type == SOCKS_IPV4 ? 4 : 16);
+    else if (c->state == PROBE_MATCH)
+        c->state = PROBE_NO;
+    const uint8_t *p = take(c, 2);
+    return p ? port_at(p) : 0;
+}
+
+/* Methods offered; name and password where they were chosen; the request to connect. */
+static uint16_t socks5_client(struct cursor *c)
+{
+    enum { VERSION = 5, PASSWORD_VERSION = 1, CONNECT = 1 };
+    expect(c, VERSION);
+    take(c, take_octet(c));
+    if (c->state == PROBE_MATCH && next_is(c, PASSWORD_VERSION)) {
+        take(c, 1);
+        take(c, take_octet(c));
+        take(c, take_octet(c));
+    }
+    expect(c, VERSION);
+    expect(c, CONNECT);
+    expect(c, 0);
+    return socks5_address(c);
+}
+
+static void socks5_server(struct cursor *c)
+{
+    enum { VERSION = 5, NO_AUTHENTICATION = 0, PASSWORD = 2, PASSWORD_VERSION = 1, SUCCEEDED = 0 };
+    expect(c, VERSION);
+    uint8_t method = take_octet(c);
+    if (method == PASSWORD) {
+        expect(c, PASSWORD_VERSION);
+        expect(c, SUCCEEDED);
+    } else if (method != NO_AUTHENTICATION) {
+        c->state = PROBE_NO; /* a method that may encrypt what follows, or none */
+    }
+    expect(c, VERSION);
+    expect(c, SUCCEEDED);
+    expect(c, 0);
+    socks5_address(c);
+}
+
+static void socks4_text(struct cursor *c)
+{
+    enum { MOST = 255 };
+    size_t n = bytes_index(bytes_part(c->rest, 0, MOST + 1), 0);
+    if (c->state != PROBE_MATCH)
+        return;
+    if (n > MOST)
+        c->state = PROBE_NO;
+    else if (n == c->rest.len)
+        c->state = PROBE_UNSURE;
+    else
+        advance(c, n + 1);
+}
+
+static uint16_t socks4_client(struct cursor *c)
+{
+    enum { VERSION = 4, CONNECT = 1 };
+    expect(c, VERSION);
+    expect(c, CONNECT);
+    const uint8_t *p = take(c, 6);
+    socks4_text(c);
+    if (p && !p[2] && !p[3] && !p[4] && p[5]) /* 4A: the name follows */
+        socks4_text(c);
+    return p ? port_at(p) : 0;
+}
+
+static void socks4_server(struct cursor *c)
+{
+    enum { GRANTED = 0x5a };
+    expect(c, 0);
+    expect(c, GRANTED);
+    take(c, 6);
+}
+
+/* The next line without its end; empty at an empty line, and when there is none. */
+static struct bytes take_line(struct cursor *c)
+{
+    size_t n = bytes_index(c->rest, '\n');
+    if (c->state == PROBE_MATCH && n == c->rest.len)
+        c->state = PROBE_UNSURE;
+    if (c->state != PROBE_MATCH)
+        return bytes_of(NULL, 0);
+    struct bytes line = bytes_part(c->rest, 0, n && c->rest.data[n - 1] == '\r' ? n - 1 : n);
+    advance(c, n + 1);
+    return line;
+}
+
+static bool could_start(struct bytes b, struct bytes start)
+{
+    size_t n = b.len < start.len ? b.len : start.len;
+    return bytes_equal(bytes_part(b, 0, n), bytes_part(start, 0, n));
+}
+
+/* "CONNECT mx.example.net:25 HTTP/1.1" and fields. */
+static uint16_t http_request(struct cursor *c)
+{
+    if (!could_start(c->rest, BYTES("CONNECT "))) {
+        c->state = PROBE_NO;
+        return 0;
+    }
+    struct bytes line = take_line(c), target;
+    uint64_t port = 0;
+    bytes_word(&line);
+    target = bytes_word(&line);
+    for (size_t i = target.len; i-- > 0 && !port;) {
+        struct bytes number = bytes_part(target, i + 1, target.len);
+        if (target.data[i] == ':' && !(bytes_number(&number, &port) && port <= UINT16_MAX))
+            port = 0;
+    }
+    if (c->state == PROBE_MATCH && !bytes_starts_nocase(bytes_word(&line), BYTES("HTTP/1.")))
+        c->state = PROBE_NO;
+    while (take_line(c).len)
+        ;
+    return (uint16_t)port;
+}
+
+/* The answer's code; 0: there is none yet, or it is not of a kind that says where it ends. */
+static unsigned http_response(struct cursor *c)
+{
+    if (!could_start(c->rest, BYTES("HTTP/1."))) {
+        c->state = PROBE_NO;
+        return 0;
+    }
+    struct bytes line = take_line(c);
+    uint64_t code = 0, len = 0;
+    bool has_len = false;
+    bytes_word(&line);
+    struct bytes number = bytes_word(&line);
+    if (c->state == PROBE_MATCH && (!bytes_number(&number, &code) || number.len || code < 100 || code > 599))
+        c->state = PROBE_NO;
+    while ((line = take_line(c)).len) {
+        struct bytes name = BYTES("Content-Length:");
+        if (bytes_starts_nocase(line, name)) {
+            line = bytes_trim(bytes_part(line, name.len, line.len));
+            has_len = bytes_number(&line, &len) && len <= PROXY_HEAD_MOST;
+        }
+    }
+    if (code / 100 > 2) {
+        if (c->state == PROBE_MATCH && !has_len)
+            c->state = PROBE_NO;
+        take(c, (size_t)(has_len ? len : 0));
+    }
+    return c->state == PROBE_MATCH ? (unsigned)code : 0;
+}
+
+/* Requests that were refused, as for want of a password, and then the one that was not. */
+static uint16_t http(struct cursor *client, struct cursor *server)
+{
+    for (;;) {
+        unsigned code = 0;
+        uint16_t port = http_request(client);
+        do
+            code = http_response(server);
+        while (code / 100 == 1);
+        if (code / 100 == 2 || server->state != PROBE_MATCH)
+            return port;
+        if (client->state != PROBE_MATCH) { /* refused, and what came next is not known */
+            server->state = PROBE_UNSURE;
+            return port;
+        }
+    }
+}
+
+static enum probe verdict(const struct cursor *client, const struct cursor *server, bool alone)
+{
+    bool no_client = alone && !client->read && !client->rest.len,
+         no_server = alone && !server->read && !server->rest.len;
+    if (client->state == PROBE_NO || server->state == PROBE_NO)
+        return PROBE_NO;
+    if ((client->state == PROBE_MATCH || no_client) && (server->state == PROBE_MATCH || no_server))
+        return no_client && no_server ? PROBE_NO : PROBE_MATCH;
+    return PROBE_UNSURE;
+}
+
+enum probe proxy_probe(struct bytes client, struct bytes server, bool alone, struct proxy_head *ret)
+{
+    enum probe best = PROBE_NO;
+    if (client.len + server.len > PROXY_HEAD_MOST)
+        return PROBE_NO;
+    for (unsigned p = PROXY_SOCKS4; p <= PROXY_HTTP && best == PROBE_NO; p++) {
+        struct cursor c = cursor_of(client), s = cursor_of(server);
+        uint16_t port = 0;
+        switch ((enum proxy)p) {
+        case PROXY_SOCKS4:
+            port = socks4_client(&c);
+            socks4_server(&s);
+            break;
+        case PROXY_SOCKS5:
+            port = socks5_client(&c);
+            socks5_server(&s);
+            break;
+        case PROXY_HTTP:
+            port = http(&c, &s);
+            break;
+        }
+        best = verdict(&c, &s, alone);
+        *ret = (struct proxy_head){(enum proxy)p, {[CLIENT] = c.read, [SERVER] = s.read}, port};
+    }
+    return best;
+}
+
+const char *proxy_name(enum proxy p)
+{
+    switch (p) {
+    case PROXY_SOCKS4:
+        return "socks4";
+    case PROXY_SOCKS5:
+        return "socks5";
+    case PROXY_HTTP:
+        return "http_connect";
+    }
+    return "";
+}
