@@ -16,9 +16,14 @@ static void write_text(struct session *s, struct command *c, const struct smtp_r
     if (has_secret(c) || repeated)
         return; /* a server may repeat what it was sent */
     struct buf plain;
+    struct bytes text = reply->lines;
     buf_init(&plain, reply->lines.len);
-    smtp_reply_text(reply, &plain);
-    struct bytes text = buf_bytes(&plain);
+    if (reply->count > 1) {
+        smtp_reply_text(reply, &plain);
+        text = buf_bytes(&plain);
+    } else {
+        smtp_status(&text);
+    }
     size_t most = (size_t)session_limits(s)->text, fits = text.len;
     while (fits > most) {
         size_t cut = fits;

@@ -44,6 +44,7 @@ struct engine *engine_new(const struct engine_settings *settings)
     struct engine *e = memory_get(sizeof *e);
     e->settings = *settings;
     e->session_settings = (struct session_settings){.limits = &e->settings.limits,
+                                                    .pool = session_pool_new(),
                                                     .hold = settings->hold,
                                                     .interim = settings->interim,
                                                     .sensor = settings->sensor,
@@ -237,6 +238,7 @@ const struct engine_counts *engine_counts(const struct engine *e)
 void engine_free(struct engine *e)
 {
     flow_table_free(e->flows);
+    session_pool_free(e->session_settings.pool);
     free(e->due);
     free(e);
 }

@@ -21,29 +21,32 @@ enum state {
 
 enum value_kind { ONE_TEXT, ONE_DATE, ONE_ID, ADDRESSES, IDS };
 
+#define NAMED(name) name, sizeof(name) - 1
+
 static const struct wanted {
     const char *name;
+    uint8_t name_len;
     enum field field;
     enum value_kind kind;
 } wanted_fields[] = {
-    {"From", F_message_from, ADDRESSES},
-    {"Sender", F_message_sender, ONE_TEXT},
-    {"To", F_message_to, ADDRESSES},
-    {"Cc", F_message_cc, ADDRESSES},
-    {"Bcc", F_message_bcc, ADDRESSES},
-    {"Reply-To", F_message_reply_to, ADDRESSES},
-    {"Subject", F_message_subject, ONE_TEXT},
-    {"Date", F_message_date, ONE_DATE},
-    {"Message-ID", F_message_message_id, ONE_ID},
-    {"In-Reply-To", F_message_in_reply_to, ONE_TEXT},
-    {"References", F_message_references, IDS},
-    {"User-Agent", F_message_user_agent, ONE_TEXT},
-    {"X-Mailer", F_message_user_agent, ONE_TEXT},
-    {"X-Originating-IP", F_message_x_originating_ip, ONE_TEXT},
-    {"List-ID", F_message_list_id, ONE_TEXT},
-    {"List-Unsubscribe", F_message_list_unsubscribe, ONE_TEXT},
-    {"Auto-Submitted", F_message_auto_submitted, ONE_TEXT},
-    {"Authentication-Results", F_message_auth_results, ONE_TEXT},
+    {NAMED("From"), F_message_from, ADDRESSES},
+    {NAMED("Sender"), F_message_sender, ONE_TEXT},
+    {NAMED("To"), F_message_to, ADDRESSES},
+    {NAMED("Cc"), F_message_cc, ADDRESSES},
+    {NAMED("Bcc"), F_message_bcc, ADDRESSES},
+    {NAMED("Reply-To"), F_message_reply_to, ADDRESSES},
+    {NAMED("Subject"), F_message_subject, ONE_TEXT},
+    {NAMED("Date"), F_message_date, ONE_DATE},
+    {NAMED("Message-ID"), F_message_message_id, ONE_ID},
+    {NAMED("In-Reply-To"), F_message_in_reply_to, ONE_TEXT},
+    {NAMED("References"), F_message_references, IDS},
+    {NAMED("User-Agent"), F_message_user_agent, ONE_TEXT},
+    {NAMED("X-Mailer"), F_message_user_agent, ONE_TEXT},
+    {NAMED("X-Originating-IP"), F_message_x_originating_ip, ONE_TEXT},
+    {NAMED("List-ID"), F_message_list_id, ONE_TEXT},
+    {NAMED("List-Unsubscribe"), F_message_list_unsubscribe, ONE_TEXT},
+    {NAMED("Auto-Submitted"), F_message_auto_submitted, ONE_TEXT},
+    {NAMED("Authentication-Results"), F_message_auth_results, ONE_TEXT},
 };
 
 enum { WANTED_COUNT = sizeof wanted_fields / sizeof *wanted_fields, NAME_MOST = 24 };
@@ -186,8 +189,8 @@ static void begin_value(struct header_scanner *h)
     h->kept_before = h->kept;
     h->current = NULL;
     for (unsigned i = 0; i < WANTED_COUNT; i++)
-        if (bytes_equal_nocase(bytes_of(h->name, h->name_len <= NAME_MOST ? h->name_len : 0),
-                               bytes_of_string(wanted_fields[i].name)))
+        if (h->name_len == wanted_fields[i].name_len &&
+            bytes_equal_nocase(bytes_of(h->name, h->name_len), bytes_of(wanted_fields[i].name, h->name_len)))
             h->current = &wanted_fields[i];
     h->state = h->current ? VALUE : SKIP;
 }
@@ -276,13 +279,30 @@ static size_t read_value(struct header_scanner *h, struct bytes more)
     return end + 1;
 }
 
+/* The octets at the front that are nothing but a name go on with it. Returns how many. */
+static size_t read_name_on(struct header_scanner *h, struct bytes more)
+{
+    size_t n = 0;
+    while (n < more.len && more.data[n] > ' ' && more.data[n] < 0x7f && more.data[n] != ':')
+        n++;
+    for (size_t i = 0; i < n && h->name_len <= NAME_MOST; i++, h->name_len++)
+        if (h->name_len < NAME_MOST)
+            h->name[h->name_len] = (char)more.data[i];
+    return n;
+}
+
 /* Takes some octets and says how many. */
 static size_t step(struct header_scanner *h, struct bytes more)
 {
+    size_t n;
     switch (h->state) {
     case LINE:
         return read_line_start(h, more.data[0]) ? 1 : 0;
     case NAME:
+        if ((n = read_name_on(h, more)) != 0)
+            return n;
+        read_name(h, more.data[0]);
+        return 1;
     case NAME_BLANK:
         read_name(h, more.data[0]);
         return 1;

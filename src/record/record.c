@@ -1,7 +1,9 @@
 /* The log of entries that a record is, and the tables of kinds, scopes, fields and notes made from the .def files.
 
-   An entry is {field, 16 bits; length, 32 bits; octets}. Numbers are 8 octets in the machine's order, COUNTS 8 octets
-   and the key. A group is an entry of no length, its fields, and an entry of the field END. */
+   An entry is the field in one octet, its length in one (LONG and four more where that is not enough), its octets: of
+   numbers those from the lowest to the highest that is not zero, of COUNTS such a number with a length of its own, and
+   the key. A group is its field alone, without a length, its fields, and END. Sessions hold many of these: it is kept
+   small. */
 #include "record.h"
 
 #include "base/memory.h"
@@ -10,10 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define END         0xffffu
-#define HEAD_SIZE   6
-#define FIRST_CAP   128
+#define END         0xffu
+#define LONG        0xffu
+#define HEAD_MOST   6
+#define NUMBER_MOST 8
+#define FIRST_CAP   48
 #define FIELD_WORDS ((FIELD_COUNT + 63) / 64)
+#define HEAD_COST   6 /* what record_size() counts for an entry, beside its text; 8 for a number */
 
 /* Which scope is inside a group of that name. A group that is missing here does not compile. */
 enum {
@@ -86,16 +91,25 @@ static const uint8_t slots[FIELD_COUNT] = {
 #undef FIELD
 };
 _Static_assert(SLOT_COUNT <= UINT8_MAX, "slots are octets");
-_Static_assert(FIELD_COUNT < END, "identifiers have 16 bits");
+_Static_assert(FIELD_COUNT < END, "identifiers are octets");
+
+/* What a field is, close together: it is asked for with every entry. */
+static const uint8_t types[FIELD_COUNT] = {
+#define FIELD(scope, name, type, doc) type,
+#include "fields.def"
+#undef FIELD
+};
 
 struct record {
     const struct limits *limits;
     uint8_t *data;
     size_t len, cap;
-    uint16_t open[RECORD_DEPTH_MAX]; /* the groups we are in */
+    size_t size;                    /* what record_size() counts */
+    uint8_t open[RECORD_DEPTH_MAX]; /* the groups we are in */
     uint8_t kind, depth;
-    uint8_t skipped; /* groups open inside one that the list had no room for, that one included */
-    bool cut_news;   /* cut[] may have what `truncated` does not have yet */
+    uint8_t skipped;    /* groups open inside one that the list had no room for, that one included */
+    bool cut_news;      /* cut[] may have what `truncated` does not have yet */
+    bool counts_inside; /* items[] of fields inside groups may not be zero */
     uint64_t has[FIELD_WORDS], cut[FIELD_WORDS], told[FIELD_WORDS]; /* told: in `truncated` */
     uint32_t items[SLOT_COUNT];
 };
@@ -191,7 +205,7 @@ enum kind record_kind(const struct record *r)
 
 size_t record_size(const struct record *r)
 {
-    return r->len;
+    return r->size;
 }
 
 static uint8_t *room(struct record *r, size_t n)
@@ -206,23 +220,87 @@ static uint8_t *room(struct record *r, size_t n)
     return r->data + r->len;
 }
 
-/* Appends an entry of two parts, either of which may be empty. */
-static void append(struct record *r, unsigned field, const void *number, struct bytes text)
+void record_reserve(struct record *r, size_t n)
 {
-    size_t number_len = number ? sizeof(uint64_t) : 0, len = number_len + text.len;
-    assert(len <= UINT32_MAX);
-    uint8_t *at = room(r, HEAD_SIZE + len);
-    uint16_t id = (uint16_t)field;
+    room(r, n);
+}
+
+static bool is_group(unsigned field)
+{
+    return types[field] == GROUP || types[field] == GROUPS;
+}
+
+static uint8_t *put_head(uint8_t *at, unsigned field, size_t len)
+{
+    *at++ = (uint8_t)field;
+    if (len < LONG) {
+        *at++ = (uint8_t)len;
+        return at;
+    }
     uint32_t len32 = (uint32_t)len;
-    memcpy(at, &id, sizeof id);
-    memcpy(at + 2, &len32, sizeof len32);
-    if (number)
-        memcpy(at + HEAD_SIZE, number, number_len);
+    *at++ = LONG;
+    memcpy(at, &len32, sizeof len32);
+    return at + sizeof len32;
+}
+
+/* Writes the significant octets of a number; room for all is there. Returns how many they are. */
+static size_t put_number(uint8_t *at, uint64_t number)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(at, &number, sizeof number);
+    return number ? (size_t)(71 - __builtin_clzll(number)) / 8 : 0;
+#else
+    size_t n = 0;
+    for (; number; number >>= 8)
+        at[n++] = (uint8_t)number;
+    return n;
+#endif
+}
+
+static uint64_t get_number(struct bytes b)
+{
+    uint64_t number = 0;
+    for (size_t i = b.len; i-- > 0;)
+        number = number << 8 | b.data[i];
+    return number;
+}
+
+static void added(struct record *r, unsigned field, const uint8_t *end, size_t cost)
+{
+    r->len = (size_t)(end - r->data);
+    r->size += HEAD_COST + cost;
+    bit_set(r->has, (enum field)field);
+}
+
+static void append(struct record *r, unsigned field, struct bytes text)
+{
+    assert(text.len <= UINT32_MAX);
+    uint8_t *at = put_head(room(r, HEAD_MOST + text.len), field, text.len);
     if (text.len)
-        memcpy(at + HEAD_SIZE + number_len, text.data, text.len);
-    r->len += HEAD_SIZE + len;
-    if (field < FIELD_COUNT)
-        bit_set(r->has, (enum field)field);
+        memcpy(at, text.data, text.len);
+    added(r, field, at + text.len, text.len);
+}
+
+static void append_number(struct record *r, unsigned field, uint64_t number)
+{
+    uint8_t *at = room(r, 2 + NUMBER_MOST);
+    size_t n = put_number(at + 2, number);
+    at[0] = (uint8_t)field;
+    at[1] = (uint8_t)n;
+    added(r, field, at + 2 + n, NUMBER_MOST);
+}
+
+static void append_count(struct record *r, unsigned field, struct bytes key, uint64_t number)
+{
+    uint8_t digits[1 + NUMBER_MOST];
+    digits[0] = (uint8_t)put_number(digits + 1, number);
+    size_t n = 1u + digits[0], len = n + key.len;
+    assert(len <= UINT32_MAX);
+    uint8_t *at = put_head(room(r, HEAD_MOST + len), field, len);
+    memcpy(at, digits, n);
+    if (key.len)
+        memcpy(at + n, key.data, key.len);
+    added(r, field, at + len, NUMBER_MOST + key.len);
 }
 
 /* Writes into `truncated` what was cut since, unless a group is open: it belongs to the top level. */
@@ -235,7 +313,7 @@ static void tell_cuts(struct record *r)
         if (bit(r->cut, (enum field)f) && !bit(r->told, (enum field)f)) {
             char path[FIELD_PATH_SIZE];
             field_path((enum field)f, path);
-            append(r, F_all_truncated, NULL, bytes_of_string(path));
+            append(r, F_all_truncated, bytes_of_string(path));
             bit_set(r->told, (enum field)f);
         }
 }
@@ -262,13 +340,14 @@ static bool admit(struct record *r, enum field f)
     enum field_scope here = r->depth ? field_infos[r->open[r->depth - 1]].inner : kind_scope((enum kind)r->kind);
     assert(field_infos[f].scope == here || (!r->depth && field_infos[f].scope == SCOPE_all));
     (void)here;
-    if (!is_list(field_infos[f].type) || f == F_session_commands || f == F_message_rcpt || f == F_all_truncated)
+    if (!is_list((enum field_type)types[f]) || f == F_session_commands || f == F_message_rcpt || f == F_all_truncated)
         return true;
     if (r->items[slots[f]] >= r->limits->list) {
         cut(r, f);
         return false;
     }
     r->items[slots[f]]++;
+    r->counts_inside |= r->depth != 0;
     return true;
 }
 
@@ -286,7 +365,7 @@ void record_text(struct record *r, enum field f, struct bytes text)
                 break;
             }
     }
-    append(r, f, NULL, bytes_part(text, 0, len));
+    append(r, f, bytes_part(text, 0, len));
     if (len < text.len)
         cut(r, f);
 }
@@ -295,13 +374,13 @@ void record_word(struct record *r, enum field f, const char *word)
 {
     assert(field_infos[f].type == WORD || field_infos[f].type == WORDS);
     if (admit(r, f))
-        append(r, f, NULL, bytes_of_string(word));
+        append(r, f, bytes_of_string(word));
 }
 
 static void add_number(struct record *r, enum field f, uint64_t value)
 {
     if (admit(r, f))
-        append(r, f, &value, (struct bytes){NULL, 0});
+        append_number(r, f, value);
 }
 
 void record_number(struct record *r, enum field f, uint64_t value)
@@ -334,7 +413,7 @@ void record_count(struct record *r, enum field f, struct bytes key, uint64_t val
     if (!admit(r, f))
         return;
     struct bytes part = bytes_part(key, 0, (size_t)r->limits->text);
-    append(r, f, &value, part);
+    append_count(r, f, part, value);
     if (part.len < key.len)
         cut(r, f);
 }
@@ -348,10 +427,13 @@ void record_begin(struct record *r, enum field f)
         return;
     }
     assert(r->depth < RECORD_DEPTH_MAX);
-    append(r, f, NULL, (struct bytes){NULL, 0});
-    r->open[r->depth++] = (uint16_t)f;
+    *room(r, 1) = (uint8_t)f;
+    added(r, f, r->data + r->len + 1, 0);
+    r->open[r->depth++] = (uint8_t)f;
+    if (!r->counts_inside)
+        return;
     for (unsigned i = 0; i < FIELD_COUNT; i++)
-        if (field_infos[i].scope == field_infos[f].inner && is_list(field_infos[i].type))
+        if (field_infos[i].scope == field_infos[f].inner && is_list((enum field_type)types[i]))
             r->items[slots[i]] = 0;
 }
 
@@ -362,35 +444,71 @@ void record_end(struct record *r)
         return;
     }
     assert(r->depth);
-    append(r, END, NULL, (struct bytes){NULL, 0});
+    *room(r, 1) = END;
+    r->len++;
+    r->size += HEAD_COST;
     r->depth--;
     tell_cuts(r);
 }
 
-/* The field and length of the entry at `at`, and where its octets begin. */
-static unsigned head(const struct record *r, size_t at, struct bytes *value)
+/* The field of the entry at `at`, and its octets: none for groups and END. Returns the place behind it, which is
+   inside, for a group. */
+static inline size_t head(const struct record *r, size_t at, unsigned *field, struct bytes *value)
 {
-    uint16_t id;
-    uint32_t len;
-    memcpy(&id, r->data + at, sizeof id);
-    memcpy(&len, r->data + at + 2, sizeof len);
-    *value = bytes_of(r->data + at + HEAD_SIZE, len);
-    return id;
+    unsigned f = r->data[at++];
+    *field = f;
+    *value = (struct bytes){NULL, 0};
+    if (f == END || is_group(f))
+        return at;
+    size_t len = r->data[at++];
+    if (len == LONG) {
+        uint32_t len32;
+        memcpy(&len32, r->data + at, sizeof len32);
+        at += sizeof len32;
+        len = len32;
+    }
+    *value = bytes_of(r->data + at, len);
+    return at + len;
 }
 
-/* Behind the entry at `at`, and behind its whole inside where it is a group. */
-static size_t entry_after(const struct record *r, size_t at)
+/* What the entry counts in record_size(). */
+static size_t cost(unsigned field, struct bytes value)
 {
-    unsigned depth = 0;
+    if (field == END || is_group(field))
+        return HEAD_COST;
+    if (types[field] == COUNTS)
+        return HEAD_COST + NUMBER_MOST + value.len - 1 - value.data[0];
+    bool text = types[field] == TEXT || types[field] == TEXTS || types[field] == WORD || types[field] == WORDS;
+    return HEAD_COST + (text ? value.len : NUMBER_MOST);
+}
+
+/* Behind the entry at `at`, and behind its whole inside where it is a group. Adds up what it counts. */
+static size_t entry_after(const struct record *r, size_t at, size_t *size)
+{
+    unsigned depth = 0, f;
     do {
         struct bytes value;
-        unsigned f = head(r, at, &value);
-        at += HEAD_SIZE + value.len;
+        at = head(r, at, &f, &value);
+        *size += cost(f, value);
         if (f == END)
             depth--;
-        else if (field_infos[f].type == GROUP || field_infos[f].type == GROUPS)
+        else if (is_group(f))
             depth++;
     } while (depth);
+    return at;
+}
+
+size_t record_group_after(const struct record *r, size_t at)
+{
+    unsigned depth = 1, f;
+    while (depth && at < r->len) {
+        struct bytes value;
+        at = head(r, at, &f, &value);
+        if (f == END)
+            depth--;
+        else if (is_group(f))
+            depth++;
+    }
     return at;
 }
 
@@ -415,12 +533,15 @@ void record_drop(struct record *r, enum field f)
     bool truncated = false;
     for (size_t at = 0; at < r->len;) {
         struct bytes value;
-        unsigned id = head(r, at, &value);
-        size_t after = entry_after(r, at);
+        unsigned id;
+        size_t size = 0, after = entry_after(r, at, &size);
+        head(r, at, &id, &value);
         if (!belongs(id, value, f)) {
             truncated |= id == F_all_truncated;
             memmove(r->data + kept, r->data + at, after - at);
             kept += after - at;
+        } else {
+            r->size -= size;
         }
         at = after;
     }
@@ -442,18 +563,30 @@ bool record_has(const struct record *r, enum field f)
     return bit(r->has, f);
 }
 
+/* Appends the octets of entries that make up `size`, all of them outside any group. */
+static void join_octets(struct record *r, const uint8_t *data, size_t len, size_t size)
+{
+    if (len)
+        memcpy(room(r, len), data, len);
+    r->len += len;
+    r->size += size;
+}
+
 void record_join(struct record *r, const struct record *from)
 {
     assert(!r->depth && !from->depth && r != from);
-    for (size_t at = 0; at < from->len;) {
-        struct bytes value;
-        unsigned id = head(from, at, &value);
-        size_t after = entry_after(from, at);
-        if (id != F_all_truncated) {
-            memcpy(room(r, after - at), from->data + at, after - at);
-            r->len += after - at;
+    if (!bit(from->has, F_all_truncated)) {
+        join_octets(r, from->data, from->len, from->size);
+    } else {
+        for (size_t at = 0; at < from->len;) {
+            struct bytes value;
+            unsigned id;
+            size_t size = 0, after = entry_after(from, at, &size);
+            head(from, at, &id, &value);
+            if (id != F_all_truncated)
+                join_octets(r, from->data + at, after - at, size);
+            at = after;
         }
-        at = after;
     }
     for (unsigned i = 0; i < FIELD_WORDS; i++) {
         uint64_t had = r->cut[i];
@@ -463,14 +596,15 @@ void record_join(struct record *r, const struct record *from)
     }
     for (unsigned i = 0; i < SLOT_COUNT; i++)
         r->items[i] += from->items[i];
+    r->counts_inside |= from->counts_inside;
     tell_cuts(r);
 }
 
 void record_reset(struct record *r)
 {
-    r->len = 0;
+    r->len = r->size = 0;
     r->depth = r->skipped = 0;
-    r->cut_news = false;
+    r->cut_news = r->counts_inside = false;
     memset(r->has, 0, sizeof r->has);
     memset(r->cut, 0, sizeof r->cut);
     memset(r->told, 0, sizeof r->told);
@@ -482,12 +616,12 @@ bool record_next(const struct record *r, size_t *at, struct entry *ret)
     if (*at >= r->len)
         return false;
     struct bytes value;
-    unsigned id = head(r, *at, &value);
-    *at += HEAD_SIZE + value.len;
+    unsigned id;
+    *at = head(r, *at, &id, &value);
     *ret = (struct entry){.field = id == END ? FIELD_COUNT : (enum field)id, .end = id == END};
     if (ret->end)
         return true;
-    switch (field_infos[id].type) {
+    switch ((enum field_type)types[id]) {
     case TEXT:
     case TEXTS:
     case WORD:
@@ -495,15 +629,15 @@ bool record_next(const struct record *r, size_t *at, struct entry *ret)
         ret->text = value;
         break;
     case COUNTS:
-        ret->text = bytes_part(value, sizeof(uint64_t), value.len);
-        memcpy(&ret->number, value.data, sizeof ret->number);
+        ret->number = get_number(bytes_of(value.data + 1, value.data[0]));
+        ret->text = bytes_of(value.data + 1 + value.data[0], value.len - 1 - value.data[0]);
         break;
     case NUMBER:
     case NUMBERS:
     case TIME:
     case FLAG:
     case BOOLEAN:
-        memcpy(&ret->number, value.data, sizeof ret->number);
+        ret->number = get_number(value);
         break;
     case GROUP:
     case GROUPS:

@@ -1,5 +1,5 @@
-/* One thing that happened (a session, a message, a login, ...), as an append-only log of octets: entries of {field id
-   16 bits, length 32 bits, octets}, groups as a begin and an end mark. No pointers, so it grows by realloc, moves whole
+/* One thing that happened (a session, a message, a login, ...), as an append-only log of octets: entries of {field id,
+   length, octets}, groups as a begin and an end mark. No pointers, so it grows by realloc, moves whole
    and is freed once. Strings are the octets seen on the wire; formats make them valid UTF-8 and escape them.
 
    What fields, kinds, groups and notes there are stands in fields.def, kinds.def and notes.def; an identifier is
@@ -100,8 +100,12 @@ struct record *record_new(enum kind k, const struct limits *limits);
 void record_free(struct record *r);
 enum kind record_kind(const struct record *r);
 
-/* The number of octets it holds: what a budget counts. */
+/* How much it tells, for limits: the octets of its texts, 8 for each number, 6 more for each entry and each end of a
+   group. It is held in less. */
 size_t record_size(const struct record *r);
+
+/* Makes room for that many octets at once. */
+void record_reserve(struct record *r, size_t n);
 
 /* Setters. What they are given is copied. The field's type must fit (asserted); scalars are set once in their scope.
    A text longer than limits->text is cut there, never within a character of UTF-8; an item of a list (or pair of
@@ -147,5 +151,8 @@ struct entry {
 /* The entry at *at; moves *at behind it. False at the end. Groups are entered: a GROUP entry, then its fields, then an
    entry with `end`. The view lives as long as the record is not changed. */
 bool record_next(const struct record *r, size_t *at, struct entry *ret);
+
+/* Behind the end of the group whose inside begins at `at`. */
+size_t record_group_after(const struct record *r, size_t at);
 
 #endif

@@ -52,14 +52,19 @@ TARGET static inline void SCAN(look)(const uint8_t *at, size_t blocks, struct SC
 TARGET static size_t SCAN(scan)(const uint8_t *data, size_t from, size_t len, unsigned *odd)
 {
     struct SCAN(found) sum = {{0}, {0}, {0}, {0}};
+    size_t most = IN_A_ROW;
     while (len - from >= BLOCK) {
         size_t blocks = (len - from) / BLOCK;
-        blocks = blocks > IN_A_ROW ? IN_A_ROW : blocks;
+        blocks = blocks > most ? most : blocks;
         if (SCAN(is_remarkable)(data + from, blocks)) {
             struct SCAN(found) here = {{0}, {0}, {0}, {0}};
             SCAN(look)(data + from, blocks, &here);
-            if (SCAN(any)(&here.dot))
-                break;
+            if (SCAN(any)(&here.dot)) {
+                if (blocks == 1)
+                    break;
+                most = 1; /* which of them was it? */
+                continue;
+            }
             sum.lf |= here.lf;
             sum.cr |= here.cr;
             sum.nul |= here.nul;

@@ -34,9 +34,9 @@ static struct command *command_at(const struct dialogue *d, size_t i)
     return d->order[d->first + i];
 }
 
-static void command_free(struct command *c)
+static void command_free(struct session *s, struct command *c)
 {
-    record_free(c->fields);
+    session_pool_return(s->settings, c->fields);
     free(c);
 }
 
@@ -53,8 +53,10 @@ static void write_to_log(struct session *s, struct command *c)
     struct entry e;
     size_t at = 0;
     while (record_next(c->fields, &at, &e))
-        if (!e.end && e.field == F_command_verb)
+        if (!e.end && e.field == F_command_verb) {
             tally_add(&d->verbs, e.text);
+            return;
+        }
 }
 
 /* Is the log long or old enough to be written as a part of the session? */
@@ -76,7 +78,7 @@ static void move_to_log(struct session *s)
             write_to_log(s, c);
         d->first++;
         d->count--;
-        command_free(c);
+        command_free(s, c);
         if (d->log && is_part(s))
             session_emit_own(s, false, CLOSE_FIN);
     }
@@ -108,7 +110,7 @@ static struct command *new_command(struct session *s, const struct line *line, u
     c->begins = line->first.at;
     c->knew = line->first.seen;
     c->kind = kind;
-    c->fields = record_new(KIND_session, s->settings->limits);
+    c->fields = session_pool_fields(s->settings);
     record_begin(c->fields, F_session_commands);
     int64_t after = line->first.when - s->flow->first_when;
     record_number(c->fields, F_command_at_us, after > 0 ? (uint64_t)(after / CLOCK_US) : 0);
@@ -329,7 +331,7 @@ void dialogue_release(struct session *s)
 {
     struct dialogue *d = &s->dialogue;
     for (size_t i = 0; i < d->count; i++)
-        command_free(command_at(d, i));
+        command_free(s, command_at(d, i));
     free(d->order);
     record_free(d->log);
     free(d->verbs.entries);

@@ -35,6 +35,7 @@ void session_free(struct session *s)
     dialogue_release(s);
     record_free(s->facts);
     free(s->state);
+    free(s->names);
     free(s->notes);
     free(s);
 }

@@ -13,8 +13,11 @@
 
 enum close { CLOSE_FIN, CLOSE_RST, CLOSE_TIMEOUT, CLOSE_EOF, CLOSE_EVICTED, CLOSE_SHUTDOWN };
 
+struct session_pool; /* what the sessions of an engine share and change; used by one thread at a time */
+
 struct session_settings { /* shared by all sessions of an engine; outlives them */
     const struct limits *limits;
+    struct session_pool *pool;
     uint64_t hold;
     int64_t interim;
     const char *sensor;
@@ -67,11 +70,11 @@ struct session {
     struct record *facts;
     struct dialogue dialogue;
     uint64_t early_seen, early_end; /* what the first octets read of the client had seen; where those that had ended */
+    struct session_names *names;    /* null until the first record */
     uint32_t *notes;                /* counts by enum note; null until the first */
     uint64_t changes;               /* counts calls that change something: an offer goes on while it grows */
     unsigned name;                  /* which of the dissector's names */
     unsigned part;
-    char uid[16];
     int64_t part_began;
     uint16_t port;                                 /* of the server, as a proxy was asked for it; 0: there is none */
     uint8_t proxies[SESSION_PROXIES], proxy_count; /* enum proxy, outermost first */
@@ -79,6 +82,9 @@ struct session {
     bool joined[2];                                /* the first octet of the side was fed */
     bool unrecognised, ending, opaque, implicit_tls, encrypted, gone;
 };
+
+struct session_pool *session_pool_new(void);
+void session_pool_free(struct session_pool *pool); /* when the last session is freed */
 
 struct session *session_new(const struct session_settings *settings, struct flow *flow);
 void session_data(struct session *s, enum side side, struct bytes data, const struct octets *where);
@@ -101,6 +107,16 @@ const char *session_proto(const struct session *s);
 
 /* Where it stands: the server's port, or what a proxy was asked for. */
 uint16_t session_service(const struct session *s);
+
+/* session_pool.c */
+
+/* An empty record for a command's fields, and its return: they are used again. */
+struct record *session_pool_fields(const struct session_settings *settings);
+void session_pool_return(const struct session_settings *settings, struct record *fields);
+
+/* SHA-1 of those octets. */
+#define SHA1_SIZE 20
+void session_pool_sha1(struct session_pool *pool, const uint8_t *data, size_t len, uint8_t digest[static SHA1_SIZE]);
 
 /* session_record.c */
 void session_emit_own(struct session *s, bool last, enum close how);

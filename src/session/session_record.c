@@ -4,9 +4,7 @@
 #include "capture/decode.h"
 #include "session_private.h"
 
-#include <arpa/inet.h>
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <xxhash.h>
 
 static const char *const close_words[] = {
@@ -14,15 +12,58 @@ static const char *const close_words[] = {
     [CLOSE_EOF] = "eof", [CLOSE_EVICTED] = "evicted", [CLOSE_SHUTDOWN] = "shutdown",
 };
 
+#define USUAL_SIZE     768 /* octets of a record */
+#define UID_SIZE       15
+#define COMMUNITY_SIZE 31
+
+struct session_names { /* how records call the session */
+    char uid[UID_SIZE];
+    char community[COMMUNITY_SIZE];
+};
+
+static const char hex[] = "0123456789abcdef";
+
 static void format_mac(const uint8_t mac[6], char text[18])
 {
-    snprintf(text, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    for (int i = 0; i < 6; i++) {
+        text[3 * i] = hex[mac[i] >> 4];
+        text[3 * i + 1] = hex[mac[i] & 15];
+        text[3 * i + 2] = ':';
+    }
+    text[17] = '\0';
+}
+
+static char *write_decimal(char *at, uint64_t n)
+{
+    char digits[20];
+    size_t count = 0;
+    do
+        digits[count++] = (char)('0' + n % 10);
+    while ((n /= 10) != 0);
+    while (count)
+        *at++ = digits[--count];
+    return at;
+}
+
+static void format_address(const struct address *a, uint8_t ip_version, char text[ADDRESS_TEXT_SIZE])
+{
+    if (ip_version != 4) {
+        address_format(a, ip_version, text);
+        return;
+    }
+    uint8_t octets[4];
+    memcpy(octets, a, sizeof octets);
+    for (int i = 0; i < 4; i++) {
+        text = write_decimal(text, octets[i]);
+        *text++ = i < 3 ? '.' : '\0';
+    }
 }
 
 /* Community ID version 1 (github.com/corelight/community-id-spec): SHA-1 over seed, ordered endpoints, protocol. */
-static void community_id(const struct flow *f, char text[32])
+static void make_community_id(const struct session *s, char text[COMMUNITY_SIZE])
 {
-    uint8_t octets[2 + 16 + 16 + 2 + 4], *o = octets, digest[EVP_MAX_MD_SIZE];
+    const struct flow *f = s->flow;
+    uint8_t octets[2 + 16 + 16 + 2 + 4], *o = octets, digest[SHA1_SIZE];
     size_t width = f->ip_version == 4 ? 4 : 16;
     int order = memcmp(&f->client, &f->server, width);
     bool client_first = order ? order < 0 : f->client_port < f->server_port;
@@ -40,12 +81,12 @@ static void community_id(const struct flow *f, char text[32])
     *o++ = (uint8_t)a_port;
     *o++ = (uint8_t)(b_port >> 8);
     *o++ = (uint8_t)b_port;
-    EVP_Digest(octets, (size_t)(o - octets), digest, NULL, EVP_sha1(), NULL);
+    session_pool_sha1(s->settings->pool, octets, (size_t)(o - octets), digest);
     memcpy(text, "1:", 2);
-    EVP_EncodeBlock((unsigned char *)text + 2, digest, 20);
+    EVP_EncodeBlock((unsigned char *)text + 2, digest, SHA1_SIZE);
 }
 
-static void make_uid(struct session *s)
+static void make_uid(const struct session *s, char uid[UID_SIZE])
 {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     const struct flow *f = s->flow;
@@ -56,37 +97,65 @@ static void make_uid(struct session *s)
         uint32_t apart;
     } key = {f->client, f->server, f->first_when, {f->client_port, f->server_port}, f->key.apart};
     XXH128_hash_t h = XXH3_128bits(&key, sizeof key);
-    s->uid[0] = 'C';
-    for (int i = 1; i < 14; i++) {
+    uid[0] = 'C';
+    for (int i = 1; i < UID_SIZE - 1; i++) {
         uint64_t *half = i < 8 ? &h.low64 : &h.high64;
-        s->uid[i] = digits[*half % 62];
+        uid[i] = digits[*half % 62];
         *half /= 62;
     }
+    uid[UID_SIZE - 1] = '\0';
+}
+
+static const struct session_names *names_of(struct session *s)
+{
+    if (!s->names) {
+        s->names = memory_get(sizeof *s->names);
+        make_uid(s, s->names->uid);
+        make_community_id(s, s->names->community);
+    }
+    return s->names;
 }
 
 static void write_id(struct session *s, struct record *r, uint64_t index)
 {
-    char text[160], id[33];
-    const char *sensor = s->settings->sensor ? s->settings->sensor : "";
-    int n = snprintf(text, sizeof text, "%.64s/%s/%s/%llu", sensor, s->uid, kind_name(record_kind(r)),
-                     (unsigned long long)index);
-    XXH128_hash_t h = XXH3_128bits(text, (size_t)n);
-    snprintf(id, sizeof id, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    enum { SENSOR_MOST = 64 };
+    char text[160], id[33], *at = text;
+    if (s->settings->sensor) {
+        struct bytes sensor = bytes_part(bytes_of_string(s->settings->sensor), 0, SENSOR_MOST);
+        memcpy(at, sensor.data, sensor.len);
+        at += sensor.len;
+    }
+    *at++ = '/';
+    memcpy(at, names_of(s)->uid, UID_SIZE - 1);
+    at += UID_SIZE - 1;
+    *at++ = '/';
+    struct bytes kind = bytes_of_string(kind_name(record_kind(r)));
+    memcpy(at, kind.data, kind.len);
+    at += kind.len;
+    *at++ = '/';
+    at = write_decimal(at, index);
+    XXH128_hash_t h = XXH3_128bits(text, (size_t)(at - text));
+    for (int i = 15; i >= 0; i--) {
+        id[i] = hex[h.high64 & 15];
+        id[16 + i] = hex[h.low64 & 15];
+        h.high64 >>= 4;
+        h.low64 >>= 4;
+    }
+    id[32] = '\0';
     record_word(r, F_all_id, id);
-    record_word(r, F_all_uid, s->uid);
+    record_word(r, F_all_uid, names_of(s)->uid);
 }
 
 static void write_endpoints(struct session *s, struct record *r)
 {
     const struct flow *f = s->flow;
-    char text[ADDRESS_TEXT_SIZE], mac[18], community[40];
-    community_id(f, community);
-    record_word(r, F_all_community_id, community);
+    char text[ADDRESS_TEXT_SIZE], mac[18];
+    record_word(r, F_all_community_id, names_of(s)->community);
     record_word(r, F_all_proto, session_proto(s));
-    address_format(&f->client, f->ip_version, text);
+    format_address(&f->client, f->ip_version, text);
     record_word(r, F_all_client_ip, text);
     record_number(r, F_all_client_port, f->client_port);
-    address_format(&f->server, f->ip_version, text);
+    format_address(&f->server, f->ip_version, text);
     record_word(r, F_all_server_ip, text);
     record_number(r, F_all_server_port, f->server_port);
     if (f->has_mac && record_kind(r) == KIND_session) {
@@ -131,8 +200,7 @@ static void write_quality(struct session *s, struct record *r)
 struct record *session_record(struct session *s, enum kind k, uint64_t index)
 {
     struct record *r = record_new(k, s->settings->limits);
-    if (!s->uid[0])
-        make_uid(s);
+    record_reserve(r, USUAL_SIZE);
     write_id(s, r, index);
     if (s->settings->sensor)
         record_text(r, F_all_sensor, bytes_of_string(s->settings->sensor));
