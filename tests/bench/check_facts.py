@@ -4,7 +4,7 @@
     check_facts.py [-v] [--need PERCENT] TRUTH RECORDS
 
 TRUTH is the file of --truth, RECORDS what `mailtap -o json` wrote. A fact is demanded where all octets it rests on are in
-the capture; one that is said and not true is invented, whatever was lost. Exit code 1: less than PERCENT (100) of the
+the capture; one that is said and not true is invented, whatever was lost, unless the record calls it `unsure`. Exit code 1: less than PERCENT (100) of the
 demanded facts of a category found, or any invented. Sessions of floods (clients in 10.0.0.0/8) are nobody's fact.
 """
 import argparse
@@ -91,52 +91,55 @@ def true_facts(s):
 
 
 def said_by_session(r):
-    yield 'session', r['proto']
+    yield 'session', r['proto'], False
     for c in r.get('commands', []):
-        yield 'command', c['verb']
+        guess = c.get('unsure', False)
+        yield 'command', c['verb'], False
         if c.get('code', c.get('result')):
-            yield 'reply', (c['verb'], answer(c.get('code', c.get('result'))))
+            yield 'reply', (c['verb'], answer(c.get('code', c.get('result')))), guess
         if c.get('final_code') and r['proto'] == 'smtp':
-            yield 'final reply', (c['verb'], c['final_code'])
+            yield 'final reply', (c['verb'], c['final_code']), guess
     if r.get('helo'):
-        yield 'helo', r['helo']
-    if r.get('caps') and r['proto'] in ('smtp', 'lmtp') and not r.get('caps_unsure'):
-        yield 'caps', ' '.join(sorted(c.split()[0] for c in r['caps']))
+        yield 'helo', r['helo'], False
+    if r.get('caps') and r['proto'] in ('smtp', 'lmtp'):
+        yield 'caps', ' '.join(sorted(c.split()[0] for c in r['caps'])), r.get('caps_unsure', False)
 
 
 def said_by_message(r):
+    guess = r.get('unsure', False)
     if r['proto'] in ('smtp', 'lmtp'):
         if 'mail_from' in r:
-            yield 'envelope', r['mail_from']
+            yield 'envelope', r['mail_from'], False
         for q in r.get('rcpt', []):
             if q.get('code'):
-                yield 'recipient', (q['addr'], q['code'])
+                yield 'recipient', (q['addr'], q['code']), guess or q.get('unsure', False)
             if q.get('final_code'):
-                yield 'delivery', (q['addr'], q['final_code'])
+                yield 'delivery', (q['addr'], q['final_code']), guess or q.get('unsure', False)
         if r.get('code') and r.get('via') != 'none' and r['proto'] == 'smtp':
-            yield 'verdict', r['code']
+            yield 'verdict', r['code'], guess
     if r.get('via') == 'none':
         return
     if r.get('complete'):
-        yield 'size', r['size']
+        yield 'size', r['size'], False
         if 'sha256' in r:
-            yield 'message_sha256', r['sha256']
+            yield 'message_sha256', r['sha256'], False
     if 'message_id' in r:
-        yield 'message_id', r['message_id']
+        yield 'message_id', r['message_id'], False
     if 'subject' in r:
-        yield 'subject', plain(r['subject'])
+        yield 'subject', plain(r['subject']), False
     for p in r.get('parts', []):
         if p.get('name') and p.get('sha256'):
-            yield 'attachment', (p['name'], p['sha256'])
+            yield 'attachment', (p['name'], p['sha256']), False
 
 
 def said_facts(r):
+    """What a record says: category, value, and whether it calls it a guess."""
     if r['type'] == 'session' and r.get('visibility') != 'unrecognised':
         yield from said_by_session(r)
     if r['type'] == 'message':
         yield from said_by_message(r)
     if r['type'] == 'auth' and r.get('result') in ('success', 'failure'):
-        yield 'auth', (r['mech'], r.get('user'), r['result'])
+        yield 'auth', (r['mech'], r.get('user'), r['result']), r.get('unsure', False)
 
 
 class Score:
@@ -149,7 +152,8 @@ class Score:
         for category in {f[0] for f in facts} | set(said):
             here = [f for f in facts if f[0] == category]
             true, must = collections.Counter(f[1] for f in here), collections.Counter(f[1] for f in here if f[2])
-            told = said.get(category, collections.Counter())
+            told, guessed = said.get(category, (collections.Counter(), collections.Counter()))
+            told = told + (guessed & (true - told))     # a guess that is right is found, a wrong one is no lie
             if category == 'session':       # one written in parts, or whose middle was lost, has several records
                 told = collections.Counter(dict.fromkeys(told, 1))
             self.demanded[category] += must.total()
@@ -178,14 +182,14 @@ def compare(truth, records):
         true = {}
         for s in json.load(f)['sessions']:
             true[s['client']['ip'], s['client']['port'], s['server']['ip'], s['server']['port']] = true_facts(s)
-    said = collections.defaultdict(lambda: collections.defaultdict(collections.Counter))
+    said = collections.defaultdict(lambda: collections.defaultdict(lambda: (collections.Counter(), collections.Counter())))
     for line in records:
         r = json.loads(line)
         if r['type'] not in ('session', 'message', 'auth') or r['client_ip'].startswith(FLOOD):
             continue
         key = r['client_ip'], r['client_port'], r['server_ip'], r['server_port']
-        for category, value in said_facts(r):
-            said[key][category][value] += 1
+        for category, value, guess in said_facts(r):
+            said[key][category][guess][value] += 1
     score = Score()
     for key in true.keys() | said.keys():
         score.session(key, true.get(key, []), said.get(key, {}))

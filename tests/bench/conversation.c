@@ -140,9 +140,12 @@ static struct stretch next_stretch(struct conversation *c, const struct impairme
 
     if (c->script.udp)
         most = (size_t)left;
-    if (c->at > 0 && !c->held.set && random_chance(&c->impair, how->overlap))
-        back = random_between(&c->impair, 1, c->at < OVERLAP_MAX ? c->at : OVERLAP_MAX);
-    return (struct stretch){true, c->at - back, (size_t)(left < most ? left : most) + (size_t)back};
+    if (most > 1 && !c->held.set && random_chance(&c->impair, how->overlap))
+        back = random_below(&c->impair, OVERLAP_MAX);
+    back = back < c->at ? back : c->at;
+    back = back < most ? back : most - 1;
+    left += back;
+    return (struct stretch){true, c->at - back, (size_t)(left < most ? left : most)};
 }
 
 static int64_t one_octet(struct conversation *c, struct frames *f, int64_t now)
