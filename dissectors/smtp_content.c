@@ -126,6 +126,8 @@ static void tell_odd_end(struct session *s, const struct chunk *chunk, const str
     session_note(s, NOTE_eod_odd);
     if (found->commands)
         session_note(s, NOTE_smuggling_suspect);
+    if (!u) /* its message was told when the reply came, before its end */
+        return;
     if (!u->odd)
         u->odd = record_new(KIND_message, session_limits(s));
     record_begin(u->odd, F_message_eod_odd);

@@ -211,7 +211,7 @@ static void check_packet(size_t i, const struct packet *p)
     assert_string_equal(encaps, layers[i].encaps);
     for (unsigned k = 0; k < PACKET_VLANS; k++)
         assert_int_equal(k < p->vlan_count ? p->vlans[k] : 0, layers[i].vlans[k]);
-    assert_int_equal(p->has_mac, strstr(layers[i].hex, MACS + 1) != NULL);
+    assert_int_equal(p->has_mac, strstr(layers[i].hex, &MACS[1]) != NULL);
     if (p->has_mac) {
         assert_memory_equal(p->dst_mac + 1, "\0\0\0\0\2", 5);
         assert_memory_equal(p->src_mac, "\2\0\0\0\0\1", 6);
