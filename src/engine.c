@@ -7,8 +7,11 @@
 #include "session/session_private.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
-#define LINGER (2 * CLOCK_S) /* after the end, for what was still under way */
+#define LINGER         (2 * CLOCK_S) /* after the end, for what was still under way */
+#define MEMORY_RESERVE 8             /* of the budget, one part in so many is for what nobody counts */
+#define FRESH_SHARE    8192          /* octets of budget for each tcp_fresh of 120 octets */
 
 struct engine {
     struct engine_settings settings;
@@ -16,6 +19,8 @@ struct engine {
     struct flow_table *flows;
     struct tcp_budget budget;
     struct engine_counts counts;
+    uint64_t memory;   /* octets that flows and sessions may take */
+    uint64_t sessions; /* octets that they hold */
     struct flow **due; /* what engine_due() found, in the order of their first packet */
     size_t due_first, due_count, due_cap;
     enum close due_how;
@@ -29,7 +34,7 @@ struct where_to {
 void engine_settings_init(struct engine_settings *settings)
 {
     static const uint16_t ports[] = {25, 465, 587, 2525, 24, 110, 995, 143, 993, 0};
-    *settings = (struct engine_settings){.hold = 262144, .ports = ports};
+    *settings = (struct engine_settings){.hold = 262144, .memory = UINT64_C(512) << 20, .ports = ports};
     limits_init(&settings->limits);
 }
 
@@ -50,8 +55,13 @@ struct engine *engine_new(const struct engine_settings *settings)
                                                     .sensor = settings->sensor,
                                                     .emit = emit,
                                                     .arg = e};
-    e->flows = flow_table_new();
     e->budget.limits = &e->settings.limits;
+    e->flows = flow_table_new(&e->budget);
+    e->memory = settings->memory - settings->memory / MEMORY_RESERVE;
+    e->budget.last_wins = settings->overlap_last;
+    e->budget.fresh_most = (uint32_t)(settings->memory / FRESH_SHARE);
+    if (getrandom(&e->budget.random, sizeof e->budget.random, GRND_NONBLOCK) < 0)
+        e->budget.random = (uintptr_t)e;
     return e;
 }
 
@@ -77,51 +87,73 @@ static const struct tcp_reader reader = {on_data, on_gap};
 
 /* --- ending --- */
 
+/* What is known at once to give no record and to hold nothing but its place: most of a flood. */
+static bool is_empty(struct flow_head *head)
+{
+    const struct flow *f = flow_of_head(head);
+    return !f || (!f->session && !f->tcp.trouble);
+}
+
+static void drop_empty(struct engine *e, struct flow_head *head)
+{
+    struct flow *f = flow_of_head(head);
+    if (f)
+        tcp_release(&f->tcp, &e->budget);
+    e->counts.flows_empty++;
+    flow_remove(e->flows, head);
+}
+
 static void end_flow(struct engine *e, struct flow *f, enum close how)
 {
     struct where_to to = {e, f};
     tcp_finish(&f->tcp, &e->budget, &reader, &to);
-    tcp_release(&f->tcp, &e->budget);
-    struct session *s = f->session;
+    uint64_t octets = 0;
     for (int side = 0; side < 2; side++) {
-        e->counts.late_octets += f->tcp.half[side].late;
-        e->counts.conflict_octets += f->tcp.half[side].conflicts;
-        e->counts.missed_octets += f->tcp.half[side].missed;
+        struct tcp_side seen = tcp_side(&f->tcp, side);
+        e->counts.late_octets += seen.late;
+        e->counts.conflict_octets += seen.conflicts;
+        e->counts.missed_octets += seen.missed;
+        octets += seen.octets;
     }
-    if (how == CLOSE_EVICTED)
-        e->counts.flows_evicted++;
+    struct session *s = f->session;
     if (!s)
         e->counts.flows_empty++;
-    if (s && !f->tcp.half[0].octets && !f->tcp.half[1].octets) { /* nothing but lost octets: no session to speak of */
+    if (s && !octets) { /* nothing but lost octets: no session to speak of */
         session_free(s);
     } else if (s) {
         s->ending = true;
         e->counts.flows_unrecognised += !session_end(s, how);
     }
-    flow_remove(e->flows, f);
+    e->sessions -= f->held;
+    tcp_release(&f->tcp, &e->budget);
+    flow_remove(e->flows, &f->head);
 }
 
 static enum close reason(const struct flow *f, enum close otherwise)
 {
-    const struct tcp *t = &f->tcp;
-    if (t->reset)
+    if (tcp_was_reset(&f->tcp))
         return CLOSE_RST;
-    return t->half[0].fin || t->half[1].fin ? CLOSE_FIN : otherwise;
+    return tcp_has_fin(&f->tcp) ? CLOSE_FIN : otherwise;
 }
 
 static int by_first_frame(const void *a, const void *b)
 {
     const struct flow *x = *(struct flow *const *)a, *y = *(struct flow *const *)b;
-    return (x->first_frame > y->first_frame) - (x->first_frame < y->first_frame);
+    return (x->tcp.first_frame > y->tcp.first_frame) - (x->tcp.first_frame < y->tcp.first_frame);
 }
 
-static void add_due(struct engine *e, struct flow *f)
+/* One that would give no record goes at once. */
+static void add_due(struct engine *e, struct flow_head *head)
 {
+    if (is_empty(head)) {
+        drop_empty(e, head);
+        return;
+    }
     if (e->due_count == e->due_cap) {
         e->due_cap = e->due_cap ? e->due_cap * 2 : 64;
         e->due = memory_resize(e->due, e->due_cap * sizeof *e->due);
     }
-    e->due[e->due_count++] = f;
+    e->due[e->due_count++] = flow_of_head(head);
 }
 
 static void begin_due(struct engine *e, enum close how)
@@ -140,19 +172,29 @@ void engine_due(struct engine *e, int64_t now)
 {
     int64_t idle = (int64_t)e->settings.limits.idle * CLOCK_S;
     begin_due(e, CLOSE_TIMEOUT);
-    for (struct flow *f = flow_first_ended(e->flows); f && now - f->tcp.end_when >= LINGER; f = f->later)
-        add_due(e, f);
-    for (struct flow *f = flow_idlest(e->flows); f && now - f->last_when >= idle; f = f->busier)
-        if (!f->ending)
-            add_due(e, f);
+    for (unsigned order = 0; order < FLOW_ORDERS; order++) {
+        struct flow_head *head = flow_first(e->flows, (enum flow_order)order), *next;
+        for (; head; head = next) {
+            int64_t quiet = order == FLOW_ENDED ? tcp_end_when(&flow_of_head(head)->tcp) : flow_last_when(head);
+            if (now - quiet < (order == FLOW_ENDED ? LINGER : idle))
+                break;
+            next = flow_next(e->flows, head);
+            add_due(e, head);
+        }
+    }
     sort_due(e);
 }
 
 void engine_all_due(struct engine *e, enum engine_end how)
 {
     begin_due(e, how == ENGINE_EOF ? CLOSE_EOF : CLOSE_SHUTDOWN);
-    for (struct flow *f = flow_oldest(e->flows); f; f = f->newer)
-        add_due(e, f);
+    for (unsigned order = 0; order < FLOW_ORDERS; order++) {
+        struct flow_head *head = flow_first(e->flows, (enum flow_order)order), *next;
+        for (; head; head = next) {
+            next = flow_next(e->flows, head);
+            add_due(e, head);
+        }
+    }
     sort_due(e);
 }
 
@@ -160,7 +202,7 @@ bool engine_next_due(const struct engine *e, uint64_t *first)
 {
     if (e->due_first == e->due_count)
         return false;
-    *first = e->due[e->due_first]->first_frame;
+    *first = e->due[e->due_first]->tcp.first_frame;
     return true;
 }
 
@@ -182,10 +224,32 @@ bool engine_follows(const struct engine_settings *settings, const struct packet 
     return false;
 }
 
-static struct flow *flow_of(struct engine *e, const struct packet *p, int *side)
+/* Gives up what is worth least: the idlest of the first list that has any. */
+static void evict(struct engine *e)
+{
+    struct flow_head *head = NULL;
+    unsigned order = 0;
+    while (order < FLOW_ORDERS && !(head = flow_first(e->flows, (enum flow_order)order)))
+        order++;
+    if (!head)
+        return;
+    if (order != FLOW_ENDED)
+        e->counts.flows_evicted++;
+    if (order == FLOW_BARE)
+        e->counts.handshakes_evicted++;
+    if (is_empty(head)) {
+        drop_empty(e, head);
+        return;
+    }
+    struct flow *f = flow_of_head(head);
+    end_flow(e, f, order == FLOW_ENDED ? reason(f, CLOSE_EVICTED) : CLOSE_EVICTED);
+}
+
+/* The flow, if any, that this segment is to be given to. */
+static struct flow *flow_for(struct engine *e, const struct packet *p, int *side)
 {
     struct flow *f = flow_find(e->flows, p, e->settings.vlan_apart, side);
-    bool begun = f && tcp_is_new(&f->tcp, *side, p);
+    bool begun = f && tcp_is_new(&f->tcp, *side, p, &e->budget);
     if (begun) {
         end_flow(e, f, reason(f, CLOSE_TIMEOUT));
         f = NULL;
@@ -195,27 +259,62 @@ static struct flow *flow_of(struct engine *e, const struct packet *p, int *side)
     if (p->tcp_flags & TCP_RST && !p->payload_wire)
         return NULL; /* the tail of a conversation, or a closed port: nothing to follow */
     if (flow_count(e->flows) >= e->settings.limits.flows)
-        end_flow(e, flow_idlest(e->flows), CLOSE_EVICTED);
+        evict(e);
     e->counts.flows_created++;
+    if (flow_is_bare_syn(p)) {
+        flow_add_syn(e->flows, p, e->settings.vlan_apart);
+        return NULL;
+    }
     f = flow_add(e->flows, p, e->settings.vlan_apart, e->settings.ports, side);
     if (begun && p->tcp_flags & TCP_ACK) /* by the SYN that this one answers */
-        tcp_had_syn(&f->tcp, !*side);
+        tcp_had_syn(&f->tcp, !*side, &e->budget);
     return f;
+}
+
+static enum flow_order order_of(const struct flow *f)
+{
+    const struct session *s = f->session;
+    if (tcp_end_when(&f->tcp))
+        return FLOW_ENDED;
+    if (!s)
+        return FLOW_BARE;
+    return s->dialogue.unanswered || s->in[CLIENT].unread || s->in[SERVER].unread ? FLOW_OPEN : FLOW_IDLE;
+}
+
+/* What it holds now counts against the budget. */
+static void charge(struct engine *e, struct flow *f)
+{
+    size_t held = f->session ? session_held(f->session) : 0;
+    e->sessions += held - f->held;
+    f->held = (uint32_t)held;
+}
+
+uint64_t engine_memory(const struct engine *e)
+{
+    return flow_memory(e->flows) + e->budget.memory + e->sessions;
+}
+
+static void keep_within_memory(struct engine *e)
+{
+    while (engine_memory(e) > e->memory && flow_count(e->flows))
+        evict(e);
 }
 
 void engine_packet(struct engine *e, const struct packet *p)
 {
     e->counts.packets++;
     int side = 0;
-    struct flow *f = flow_of(e, p, &side);
-    if (!f)
-        return;
-    flow_touch(e->flows, f, p);
-    struct where_to to = {e, f};
-    tcp_segment(&f->tcp, side, p, &e->budget, &reader, &to);
-    flow_set_ending(e->flows, f, f->tcp.end_when != 0);
-    if (f->session)
-        session_offer(f->session);
+    struct flow *f = flow_for(e, p, &side);
+    if (f) {
+        flow_touch(e->flows, f, p);
+        struct where_to to = {e, f};
+        tcp_segment(&f->tcp, side, p, &e->budget, &reader, &to);
+        if (f->session)
+            session_offer(f->session);
+        flow_set_order(e->flows, f, order_of(f));
+        charge(e, f);
+    }
+    keep_within_memory(e);
 }
 
 void engine_counts_add(struct engine_counts *sum, const struct engine_counts *more)
@@ -223,6 +322,7 @@ void engine_counts_add(struct engine_counts *sum, const struct engine_counts *mo
     sum->packets += more->packets;
     sum->flows_created += more->flows_created;
     sum->flows_evicted += more->flows_evicted;
+    sum->handshakes_evicted += more->handshakes_evicted;
     sum->flows_unrecognised += more->flows_unrecognised;
     sum->flows_empty += more->flows_empty;
     sum->late_octets += more->late_octets;
@@ -239,6 +339,7 @@ void engine_free(struct engine *e)
 {
     flow_table_free(e->flows);
     session_pool_free(e->session_settings.pool);
+    tcp_budget_release(&e->budget);
     free(e->due);
     free(e);
 }

@@ -12,9 +12,11 @@ struct engine;
 struct engine_settings {
     struct limits limits;
     uint64_t hold;   /* octets one side may wait for the other: --hold */
+    uint64_t memory; /* octets this engine may take; what is worth least is given up: --memory */
     int64_t interim; /* ns of capture time after which a session is written in parts; 0: never */
     bool any_port;   /* look at every connection; those that speak no mail protocol give no record */
     bool vlan_apart;
+    bool overlap_last;     /* of two copies of octets that wait in order, the last is read; else the first */
     const uint16_t *ports; /* connections to one of these are followed; 0 at the end */
     const char *sensor;    /* or null */
 
@@ -49,13 +51,17 @@ bool engine_next_due(const struct engine *e, uint64_t *first);
 void engine_end_due(struct engine *e);
 
 struct engine_counts {
-    uint64_t packets, flows_created, flows_evicted, flows_unrecognised, flows_empty, late_octets, conflict_octets,
-        missed_octets;
+    uint64_t packets, flows_created, flows_unrecognised, flows_empty, late_octets, conflict_octets, missed_octets;
+    uint64_t flows_evicted;      /* for lack of room, before they had ended */
+    uint64_t handshakes_evicted; /* of these: without any payload */
 };
 
 void engine_counts_add(struct engine_counts *sum, const struct engine_counts *more);
 
 const struct engine_counts *engine_counts(const struct engine *e);
+
+/* Octets that count against settings.memory now. */
+uint64_t engine_memory(const struct engine *e);
 void engine_free(struct engine *e);
 
 #endif

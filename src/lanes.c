@@ -28,6 +28,7 @@ struct lanes *lanes_new(const struct engine_settings *settings, unsigned share, 
     l->settings = *settings;
     divide(&l->settings.limits.flows);
     divide(&l->settings.limits.held);
+    divide(&l->settings.memory);
     l->share = share;
     l->shares = shares;
     l->emit = emit;

@@ -20,6 +20,8 @@ enum option_key {
     OPTION_ANY_PORT,
     OPTION_VLAN_APART,
     OPTION_HOLD,
+    OPTION_MEMORY,
+    OPTION_OVERLAP,
     OPTION_INTERIM,
     OPTION_LIMIT,
     OPTION_JOBS,
@@ -47,6 +49,8 @@ const struct option_info option_infos[] = {
     [OPTION_ANY_PORT] = {"any-port", NULL, "look at every TCP connection; what is no mail has no record", 0},
     [OPTION_VLAN_APART] = {"vlan-apart", NULL, "the same addresses in two VLANs are two connections", 0},
     [OPTION_HOLD] = {"hold", "OCTETS", "of one side that may wait for the other's, at most", 0},
+    [OPTION_MEMORY] = {"memory", "SIZE", "for connections, at most (512M); what is worth least goes first", 0},
+    [OPTION_OVERLAP] = {"overlap", "WHICH", "of octets sent twice with other content: first (default) or last", 0},
     [OPTION_INTERIM] = {"interim", "SECONDS", "write sessions that last longer in parts (0: when they end)", 0},
     [OPTION_LIMIT] = {"limit", "NAME=VALUE", "change a limit; --limit help lists them", 0},
     [OPTION_JOBS] = {"jobs", "NUMBER", "threads that follow connections (one per processor)", 'j'},
@@ -63,6 +67,9 @@ const struct option_info option_infos[] = {
 };
 
 const unsigned option_count = OPTION_KEYS;
+
+#define MEMORY_LEAST (UINT64_C(16) << 20)
+#define MEMORY_MOST  (UINT64_C(1) << 40)
 
 /* getopt's value of a long option; below it are letters */
 enum { LONG_FIRST = 256, SENSOR_MAX = 64, PORTS_MAX = 1024, SNAPLEN_MAX = 262144, SECONDS_MAX = 366 * 86400 };
@@ -108,6 +115,27 @@ static bool jobs(enum option_key key, const char *text, unsigned *ret, struct er
     if (!number(key, text, 1, LANES, &value, err))
         return false;
     *ret = (unsigned)value;
+    return true;
+}
+
+/* A number of octets, of KiB (K), MiB (M) or GiB (G). */
+static bool size(enum option_key key, const char *text, uint64_t least, uint64_t most, uint64_t *ret, struct error *err)
+{
+    static const char suffixes[] = "KMG";
+    struct bytes rest = bytes_of_string(text);
+    uint64_t value;
+    unsigned shift = 0;
+    bool ok = bytes_number(&rest, &value);
+    const char *suffix = ok && rest.len == 1 ? strchr(suffixes, byte_upper(rest.data[0])) : NULL;
+    if (suffix)
+        shift = 10 * (unsigned)(suffix - suffixes + 1);
+    if (!ok || (rest.len && !suffix))
+        return error_set(err, "--%s needs a number, with K, M or G behind it or nothing, not '%s'",
+                         option_infos[key].name, text);
+    if (value > most >> shift || value << shift < least)
+        return error_set(err, "--%s %s is out of range: %lluM to %lluM", option_infos[key].name, text,
+                         (unsigned long long)least >> 20, (unsigned long long)most >> 20);
+    *ret = value << shift;
     return true;
 }
 
@@ -191,6 +219,14 @@ static bool when(enum option_key key, const char *text, enum when *ret, struct e
     return error_set(err, "--%s is auto, always or never, not '%s'", option_infos[key].name, text);
 }
 
+static bool overlap(const char *text, bool *last, struct error *err)
+{
+    *last = !strcmp(text, "last");
+    if (!*last && strcmp(text, "first") != 0)
+        return error_set(err, "--overlap is first or last, not '%s'", text);
+    return true;
+}
+
 static void format_names(struct buf *names)
 {
     for (unsigned i = 0; formats[i]; i++)
@@ -271,6 +307,10 @@ static bool apply(struct options *o, enum option_key key, const char *text, stru
         return true;
     case OPTION_HOLD:
         return number(key, text, 4096, UINT32_MAX, &o->engine.hold, err);
+    case OPTION_MEMORY:
+        return size(key, text, MEMORY_LEAST, MEMORY_MOST, &o->engine.memory, err);
+    case OPTION_OVERLAP:
+        return overlap(text, &o->engine.overlap_last, err);
     case OPTION_INTERIM:
         return seconds(key, text, &o->engine.interim, err);
     case OPTION_LIMIT:

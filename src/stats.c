@@ -93,6 +93,7 @@ static void add_flows(struct record *r, const struct engine_counts *now, const s
 {
     record_count(r, F_stats_flows, BYTES("created"), now->flows_created - before->flows_created);
     count(r, F_stats_flows, "evicted", now->flows_evicted, before->flows_evicted);
+    count(r, F_stats_flows, "evicted_handshakes", now->handshakes_evicted, before->handshakes_evicted);
     count(r, F_stats_flows, "unrecognised", now->flows_unrecognised, before->flows_unrecognised);
     count(r, F_stats_flows, "empty", now->flows_empty, before->flows_empty);
     count(r, F_stats_flows, "missed_octets", now->missed_octets, before->missed_octets);

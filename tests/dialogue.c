@@ -358,6 +358,9 @@ static bool setting_word(struct dialogue_file *d, struct bytes name, struct byte
         n = choice(value, copies);
         d->copies = true;
         d->copies_tagged = n == 1;
+    } else if (bytes_equal(name, BYTES("overlap"))) {
+        d->overlap_last = bytes_equal(value, BYTES("last"));
+        return d->overlap_last;
     } else if (bytes_equal(name, BYTES("interim"))) {
         return duration(value, &d->interim);
     } else if (bytes_equal(name, BYTES("keep"))) {

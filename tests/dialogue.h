@@ -62,6 +62,7 @@ struct dialogue_file {
     bool any_port;
     uint64_t hold; /* 0: the default */
     int64_t interim;
+    bool overlap_last;
     struct limits limits;
 
     struct texts keep;    /* keys that the normal form keeps though it drops them by default */

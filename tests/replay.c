@@ -32,6 +32,7 @@ void replay_settings(struct replay_settings *s, const struct dialogue_file *d)
     s->any_port = d->any_port;
     s->hold = d->hold;
     s->interim = d->interim;
+    s->overlap_last = d->overlap_last;
     s->limits = d->limits;
 }
 
@@ -54,6 +55,7 @@ void replay_format(const struct replay_settings *s, const struct trace *t, const
         settings.hold = s->hold;
     if (s->interim > 0)
         settings.interim = s->interim;
+    settings.overlap_last = s->overlap_last;
     l = lanes_new(&settings, 0, 1, emit, &sink);
     for (size_t i = 0; i < t->count; i++) {
         const struct packet *p = &t->segments[i].packet;

@@ -11,6 +11,7 @@ struct replay_settings {
     bool any_port;
     uint64_t hold;
     int64_t interim;
+    bool overlap_last;
     struct limits limits;
 };
 

@@ -1,48 +1,70 @@
-/* Conversations: found by their addresses and ports, in the order in which they began, and by how long they are idle.
- */
+/* Conversations: found by their addresses and ports, and by how long they are idle.
+
+   A conversation of which nothing but one SYN was captured takes 64 octets (IPv6: 88): the SYN, as it was. With the
+   next packet it becomes a flow. */
 #ifndef MAILTAP_CAPTURE_FLOW_H
 #define MAILTAP_CAPTURE_FLOW_H
 
 #include "capture/packet.h"
+#include "capture/path.h"
 #include "capture/tcp.h"
 
-struct flow_key { /* no padding: it is hashed and compared as octets */
-    struct address low, high;
-    uint16_t low_port, high_port;
-    uint32_t apart; /* with --vlan-apart the VLAN tags, else 0 */
+/* What is given up first when there is no room. Each is a list by the last packet; FLOW_ENDED one by when they ended.
+ */
+enum flow_order {
+    FLOW_BARE,  /* no octet of payload was captured */
+    FLOW_ENDED, /* reset, or both FINs; it lingers for what was still under way */
+    FLOW_IDLE,  /* nobody waits for anything */
+    FLOW_OPEN,  /* in the middle of something */
+    FLOW_ORDERS
+};
+
+struct flow_head { /* flows are linked by the names their slab gave them */
+    uint32_t name, next_in_bucket;
+    uint32_t idler, busier; /* in the list of its order */
+    uint32_t apart;         /* the IP version; with --vlan-apart the VLAN tags, too */
+    uint32_t path;
+    uint16_t client_port, server_port;
+    uint8_t ip_version, tcp_flags;
+    bool is_syn; /* it is no struct flow: there was the SYN only */
+    uint8_t order;
 };
 
 struct flow {
-    struct flow_key key;
-    struct flow *next_in_bucket;
-    struct flow *older, *newer;  /* by their first packet */
-    struct flow *idler, *busier; /* by their last packet */
-    struct flow *sooner, *later; /* of those that ended: by when they did */
-    bool ending;                 /* in that order */
-    struct tcp tcp;
+    struct flow_head head;
+    bool fragment_overlap;
+    uint32_t held; /* what its session was last charged with */
+    int64_t last_when;
+    uint64_t last_frame;
+    const struct path *path;
     void *session; /* the owner's; null until there is payload */
-    struct address client, server;
-    uint16_t client_port, server_port;
-    uint8_t ip_version;
-    bool client_known; /* a SYN said who is the client; else ports or the first packet did */
-    bool client_is_low;
-    bool has_mac, fragment_overlap;
-    uint8_t client_mac[6], server_mac[6];
-    uint32_t iface;
-    int64_t first_when, last_when;
-    uint64_t first_frame, last_frame;
-    uint16_t vlans[PACKET_VLANS]; /* every tag seen, in the order seen */
-    uint8_t vlan_count;
-    uint8_t encaps[PACKET_ENCAPS]; /* of the first packet, outermost first */
-    uint8_t encap_count;
+    struct tcp tcp;
+    uint8_t addresses[]; /* the client's, the server's: 4 octets each, or 16 */
 };
+
+static inline struct address flow_address(const struct flow *f, int side)
+{
+    struct address a = {{0}};
+    size_t width = f->head.ip_version == 4 ? 4 : sizeof a.octets;
+    memcpy(a.octets, f->addresses + (size_t)side * width, width);
+    return a;
+}
+
+static inline uint16_t flow_port(const struct flow *f, int side)
+{
+    return side ? f->head.server_port : f->head.client_port;
+}
 
 struct flow_table;
 
-struct flow_table *flow_table_new(void);
+/* The budget outlives the table. */
+struct flow_table *flow_table_new(struct tcp_budget *budget);
 
-/* The caller has removed every flow. */
+/* The caller has removed every struct flow. */
 void flow_table_free(struct flow_table *table);
+
+/* The same for both directions of a conversation. */
+uint64_t flow_hash(const struct packet *p, bool vlan_apart, uint64_t seed);
 
 /* The conversation this segment belongs to, or null. Sets *side to who sent it: 0 the client. */
 struct flow *flow_find(struct flow_table *table, const struct packet *p, bool vlan_apart, int *side);
@@ -51,18 +73,28 @@ struct flow *flow_find(struct flow_table *table, const struct packet *p, bool vl
 struct flow *flow_add(struct flow_table *table, const struct packet *p, bool vlan_apart, const uint16_t *ports,
                       int *side);
 
-/* Notes that the segment belongs to it: times, tags, and that it is the busiest now. */
+/* Is it a SYN that flow_add_syn() can keep as it is? */
+bool flow_is_bare_syn(const struct packet *p);
+void flow_add_syn(struct flow_table *table, const struct packet *p, bool vlan_apart);
+
+/* Notes that the segment belongs to it: times and tags. */
 void flow_touch(struct flow_table *table, struct flow *f, const struct packet *p);
 
-/* Puts it into the order of those that ended, or takes it out again. */
-void flow_set_ending(struct flow_table *table, struct flow *f, bool ending);
+/* Puts it at the busy end of that list; one that has ended keeps its place among those. */
+void flow_set_order(struct flow_table *table, struct flow *f, enum flow_order order);
 
-struct flow *flow_oldest(const struct flow_table *table);
-struct flow *flow_idlest(const struct flow_table *table);
-struct flow *flow_first_ended(const struct flow_table *table);
+/* The idlest of a list, and the next; null at the end. */
+struct flow_head *flow_first(const struct flow_table *table, enum flow_order order);
+struct flow_head *flow_next(const struct flow_table *table, const struct flow_head *head);
+
+/* Null where there was the SYN only. */
+struct flow *flow_of_head(struct flow_head *head);
+int64_t flow_last_when(const struct flow_head *head);
+
 uint64_t flow_count(const struct flow_table *table);
+uint64_t flow_memory(const struct flow_table *table); /* octets of the table and all that is in it */
 
 /* Takes it out and frees it; what its tcp and session hold was released by the caller. */
-void flow_remove(struct flow_table *table, struct flow *f);
+void flow_remove(struct flow_table *table, struct flow_head *head);
 
 #endif

@@ -127,6 +127,7 @@ enum layer ipv4(struct walk *w)
     struct packet *packet = w->packet;
     packet->ip_version = 4;
     packet->ip_id = be16(p + 4);
+    packet->src = packet->dst = (struct address){{0}}; /* an outer header may have left one of IPv6 */
     memcpy(packet->src.octets, p + 12, 4);
     memcpy(packet->dst.octets, p + 16, 4);
     uint16_t field = be16(p + 6);

@@ -9,54 +9,41 @@
 #include "base/limits.h"
 #include "capture/packet.h"
 
-struct held_segment;
+struct tcp_trouble;
+struct tcp_fresh;
 
-#define TCP_RECENT 8
+/* Of a direction that lately carried octets: */
+#define TCP_RECENT 8  /* packets remembered, to know one captured twice */
 #define TCP_TAIL   64 /* octets given on that are kept, to notice others sent in their place: a command's length */
 
-struct tcp_half {                  /* one direction; "its" segments are those sent in it */
-    uint64_t start;                /* place of its first octet; 0: not known yet */
-    uint64_t next;                 /* place of the next octet to give on; 0 before the start is known */
-    uint64_t near;                 /* a place its sequence numbers are near to; 0: none seen */
-    uint64_t top;                  /* highest place at which one of its segments began */
-    uint64_t high;                 /* end of what was captured of it: highest place of a captured octet + 1 */
-    uint64_t sent;                 /* end of what was sent of it: the same, but for octets the snap length cut off */
-    uint64_t acked, acked_from;    /* highest and lowest place the other side acknowledged, within what can be */
-    uint64_t fin;                  /* place of its FIN; 0: none */
-    uint64_t lost_from, lost_to;   /* the last range declared lost */
-    uint64_t first_ack;            /* first acknowledgment it carried, a place in the other direction */
-    uint64_t aged, young;          /* end of what was captured of it some packets ago; and since, when it was */
-    uint64_t young_packets, stale; /* that many packets; end of what its acknowledgments had ignored when last judged */
-    uint64_t hole_at;              /* what stands below is about the hole there; 0: before the start is known */
-    uint64_t hole_to;              /* where that hole ended when it was first seen */
-    int64_t hole_since, hole_when; /* when a segment beyond it was first captured; when both sides had spoken of it */
-    uint8_t hole_passed;           /* packets since that came later on the wire as well, as far as can be told */
-    bool hole_spoken;
-    int64_t first_when, last_when; /* capture time of its first and last packet */
-    uint64_t last_frame;
-    struct held_segment *held; /* in order, without overlap, beyond next */
-    size_t held_octets;        /* payload + 64 for each */
-    uint64_t packets, octets, missed, late, retrans, duplicates, conflicts;
-    uint64_t other_syn;               /* place that a SYN with another initial number would begin at; 0: none */
-    uint8_t tail[TCP_TAIL];           /* the octet at place n stands at n % TCP_TAIL */
-    uint64_t tail_from, tail_to;      /* the places kept */
-    uint32_t recent[TCP_RECENT];      /* to know a packet captured twice */
-    uint8_t recent_next, stale_count; /* stale_count: see judge_acks() */
-    bool syn;                         /* its SYN was captured */
-    bool midway;                      /* its first octets may not have been captured */
-    uint64_t refused;                 /* segments that there was no room to hold */
-    bool full;                        /* a segment was refused for lack of room: the hole before it is lost */
-    bool acks_trusted, acks_unusable; /* the acknowledgments it carries */
+/* One direction while all is well: whatever was sent of it was captured, in order, and given on. */
+struct tcp_half {
+    uint64_t next; /* place of the next octet to give on; 0: nothing was captured of it */
+    int64_t last_when;
+    uint32_t given;   /* octets, from its first to next */
+    uint32_t unacked; /* those of them that the other side has not acknowledged; see any_acked */
+    uint32_t packets;
+    uint32_t last_frame; /* counted from the conversation's first */
+    uint32_t recent[2];  /* signs of its last packets, while it has no tcp_fresh */
+    uint32_t fresh;      /* number of its tcp_fresh, from 1; 0: none */
+    uint8_t retrans, duplicates;
+    bool syn : 1;         /* its SYN was captured */
+    bool midway : 1;      /* its first octets may not have been captured */
+    bool any_acked : 1;   /* the other side acknowledged some place of it */
+    bool acked_start : 1; /* the acknowledgments it carried were all of the other direction's start; false: none yet */
+    bool acks_trusted : 1;
+    bool acks_unusable : 1; /* the acknowledgments it carries */
+    bool recent_next : 1;
 };
 
+/* While anything is missing, held, unclear or ending, `trouble` has the full account of both directions, and of `half`
+   only fresh and recent count. When all is well again it goes. */
 struct tcp {
     struct tcp_half half[2]; /* 0: from the client */
-    uint64_t packets;
-    int64_t end_when;              /* when it was reset, or the second FIN was reached; 0: open */
-    uint64_t reset_at, reset_high; /* places in the direction of the RST: its own, and `high` when it came */
-    uint64_t reset_packets;        /* the packet count then */
-    uint8_t reset_side;
-    bool reset;
+    struct tcp_trouble *trouble;
+    int64_t first_when;
+    uint64_t first_frame;
+    uint32_t packets; /* without those captured twice */
 };
 
 struct octets { /* where a run of octets stands and how it travelled */
@@ -73,11 +60,21 @@ struct tcp_reader {
     void (*gap)(void *arg, int side, uint64_t len, const struct octets *where);
 };
 
-/* Budget of held segments, shared by all connections of an engine. */
+/* What all connections of an engine share. Zeroed, with limits set, it is ready. */
 struct tcp_budget {
     const struct limits *limits;
-    uint64_t held; /* now, over all connections */
+    uint64_t held;             /* held segments, over all connections: octets and 64 for each */
+    uint64_t memory;           /* octets allocated besides the connections themselves */
+    uint64_t random;           /* state of a generator that only shapes the order of held segments */
+    struct tcp_trouble *spare; /* some that are not in use */
+    unsigned spares;
+    struct tcp_fresh *fresh; /* kept for the connections that last carried octets: at most fresh_most */
+    uint32_t fresh_count, fresh_cap, fresh_most, fresh_unused, fresh_hand;
+    bool never_calm; /* for tests: the full account is kept whatever comes */
+    bool last_wins;  /* of two copies of held octets; else the first */
 };
+
+void tcp_budget_release(struct tcp_budget *budget);
 
 /* One segment of a connection, sent by that side. */
 void tcp_segment(struct tcp *t, int side, const struct packet *p, struct tcp_budget *budget,
@@ -90,10 +87,32 @@ void tcp_finish(struct tcp *t, struct tcp_budget *budget, const struct tcp_reade
 void tcp_release(struct tcp *t, struct tcp_budget *budget);
 
 /* Does this SYN begin another connection between the same ports, or show, as the answer to one, that it has begun? */
-bool tcp_is_new(struct tcp *t, int side, const struct packet *p);
+bool tcp_is_new(struct tcp *t, int side, const struct packet *p, struct tcp_budget *budget);
 
 /* That side's SYN was captured, though not given to this connection. */
-void tcp_had_syn(struct tcp *t, int side);
+void tcp_had_syn(struct tcp *t, int side, struct tcp_budget *budget);
+
+/* When it was reset, or the second FIN was reached; 0: it is open. */
+int64_t tcp_end_when(const struct tcp *t);
+
+bool tcp_was_reset(const struct tcp *t);
+bool tcp_has_fin(const struct tcp *t); /* of either side */
+
+/* What is known of one direction by now. */
+struct tcp_side {
+    uint64_t start; /* place of its first octet; 0: not known yet */
+    uint64_t packets, octets, missed, late, retrans, duplicates;
+    uint64_t conflicts,
+        conflicts_last;              /* octets that came again with other content; of which the later copy was taken */
+    uint64_t refused;                /* segments that there was no room to hold */
+    uint64_t outside;                /* segments so far from all others that no receiver can have taken them */
+    uint64_t urgent;                 /* segments with urgent data; what is urgent stays in its place */
+    bool syn, midway, acks_unusable; /* as in tcp_half */
+};
+
+struct tcp_side tcp_side(const struct tcp *t, int side);
+uint64_t tcp_start(const struct tcp *t, int side);
+bool tcp_acks_unusable(const struct tcp *t, int side);
 
 /* Was none of its packets captured although the other side acknowledged some (eight packets or 1 s long)? */
 bool tcp_dark(const struct tcp *t, int side);

@@ -112,7 +112,7 @@ static struct command *new_command(struct session *s, const struct line *line, u
     c->kind = kind;
     c->fields = session_pool_fields(s->settings);
     record_begin(c->fields, F_session_commands);
-    int64_t after = line->first.when - s->flow->first_when;
+    int64_t after = line->first.when - s->flow->tcp.first_when;
     record_number(c->fields, F_command_at_us, after > 0 ? (uint64_t)(after / CLOCK_US) : 0);
     record_text(c->fields, F_command_verb, verb);
     record_number(c->fields, F_command_frame, line->first.frame);

@@ -18,7 +18,7 @@ struct session *session_new(const struct session_settings *settings, struct flow
     s->facts = record_new(KIND_session, settings->limits);
     input_init(&s->in[CLIENT], settings->limits);
     input_init(&s->in[SERVER], settings->limits);
-    s->part_began = flow->first_when;
+    s->part_began = flow->tcp.first_when;
     return s;
 }
 
@@ -70,15 +70,15 @@ void session_named(struct session *s, unsigned n)
 }
 
 /* Does it begin where its capture begins? Not if what was captured of it begins nowhere that is known. */
-static bool is_whole_from_start(const struct tcp_half *h)
+static bool is_whole_from_start(const struct tcp_side *h)
 {
     return !(h->midway && h->octets) && (h->start || !h->packets);
 }
 
 bool session_from_start(const struct session *s)
 {
-    const struct tcp_half *c = &s->flow->tcp.half[CLIENT], *v = &s->flow->tcp.half[SERVER];
-    return (c->syn || v->syn) && is_whole_from_start(c) && is_whole_from_start(v);
+    struct tcp_side c = tcp_side(&s->flow->tcp, CLIENT), v = tcp_side(&s->flow->tcp, SERVER);
+    return (c.syn || v.syn) && is_whole_from_start(&c) && is_whole_from_start(&v);
 }
 
 bool session_closed(const struct session *s, enum side side)
@@ -89,7 +89,8 @@ bool session_closed(const struct session *s, enum side side)
 bool session_seen_to_end(const struct session *s, enum side side)
 {
     const struct tcp *t = &s->flow->tcp;
-    return (tcp_closed(t, (int)side) || t->reset) && !t->half[side].missed && !tcp_acked_unseen(t, (int)side);
+    return (tcp_closed(t, (int)side) || tcp_was_reset(t)) && !tcp_side(t, (int)side).missed &&
+           !tcp_acked_unseen(t, (int)side);
 }
 
 struct input *session_input(struct session *s, enum side side)
@@ -99,12 +100,12 @@ struct input *session_input(struct session *s, enum side side)
 
 uint64_t session_start(const struct session *s, enum side side)
 {
-    return session_from_start(s) ? s->flow->tcp.half[side].start + s->heads[side] : 0;
+    return session_from_start(s) ? tcp_start(&s->flow->tcp, (int)side) + s->heads[side] : 0;
 }
 
 bool session_saw_syn(const struct session *s, enum side side)
 {
-    return s->flow->tcp.half[side].syn;
+    return tcp_side(&s->flow->tcp, (int)side).syn;
 }
 
 void session_early(struct session *s, const struct mark *first, const struct mark *last)
@@ -130,7 +131,7 @@ bool session_dark(const struct session *s, enum side side)
 
 bool session_acks_usable(const struct session *s, enum side side)
 {
-    return !s->flow->tcp.half[side].acks_unusable;
+    return !tcp_acks_unusable(&s->flow->tcp, (int)side);
 }
 
 bool session_encrypted(const struct session *s)
@@ -140,12 +141,12 @@ bool session_encrypted(const struct session *s)
 
 uint16_t session_port(const struct session *s, enum side side)
 {
-    return side == CLIENT ? s->flow->client_port : session_service(s);
+    return side == CLIENT ? flow_port(s->flow, CLIENT) : session_service(s);
 }
 
 uint16_t session_service(const struct session *s)
 {
-    return s->port ? s->port : s->flow->server_port;
+    return s->port ? s->port : flow_port(s->flow, SERVER);
 }
 
 /* Leaving octets unread is worth while
@@ -170,7 +171,7 @@ bool session_behind(struct session *s, enum side side)
     if (session_dark(s, side_other(side)) || (other->closed && !other->unread))
         return false;
     uint64_t there = other->unread || other->end ? input_at(other) : 0;
-    return first.seen > there && (there || s->flow->tcp.half[side_other(side)].start != first.seen);
+    return first.seen > there && (there || tcp_start(&s->flow->tcp, (int)side_other(side)) != first.seen);
 }
 
 bool session_patient(struct session *s, enum side side)
@@ -503,7 +504,7 @@ static void shed(struct session *s, enum side side)
 static void trust_acks(struct session *s)
 {
     for (int side = 0; side < 2; side++) {
-        bool unusable = s->flow->tcp.half[side].acks_unusable;
+        bool unusable = tcp_acks_unusable(&s->flow->tcp, side);
         s->in[side].acks_unusable = unusable;
         for (unsigned i = 0; i < s->layer_count; i++)
             s->layers[i].below[side].acks_unusable = unusable;
@@ -566,7 +567,8 @@ static void join_midway(struct session *s, enum side side, const struct origin *
     if (s->joined[side])
         return;
     s->joined[side] = true;
-    if (is_whole_from_start(&s->flow->tcp.half[side]))
+    struct tcp_side seen = tcp_side(&s->flow->tcp, (int)side);
+    if (is_whole_from_start(&seen))
         return;
     s->in[side].broken = true;
     dialogue_lost(s, side, &where, 0);

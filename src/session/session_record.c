@@ -64,12 +64,14 @@ static void make_community_id(const struct session *s, char text[COMMUNITY_SIZE]
 {
     const struct flow *f = s->flow;
     uint8_t octets[2 + 16 + 16 + 2 + 4], *o = octets, digest[SHA1_SIZE];
-    size_t width = f->ip_version == 4 ? 4 : 16;
-    int order = memcmp(&f->client, &f->server, width);
-    bool client_first = order ? order < 0 : f->client_port < f->server_port;
-    const struct address *a = client_first ? &f->client : &f->server, *b = client_first ? &f->server : &f->client;
-    uint16_t a_port = client_first ? f->client_port : f->server_port;
-    uint16_t b_port = client_first ? f->server_port : f->client_port;
+    size_t width = f->head.ip_version == 4 ? 4 : 16;
+    struct address client = flow_address(f, CLIENT), server = flow_address(f, SERVER);
+    uint16_t client_port = flow_port(f, CLIENT), server_port = flow_port(f, SERVER);
+    int order = memcmp(&client, &server, width);
+    bool client_first = order ? order < 0 : client_port < server_port;
+    const struct address *a = client_first ? &client : &server, *b = client_first ? &server : &client;
+    uint16_t a_port = client_first ? client_port : server_port;
+    uint16_t b_port = client_first ? server_port : client_port;
     *o++ = 0; /* the seed */
     *o++ = 0;
     memcpy(o, a, width);
@@ -95,7 +97,11 @@ static void make_uid(const struct session *s, char uid[UID_SIZE])
         int64_t when;
         uint16_t ports[2];
         uint32_t apart;
-    } key = {f->client, f->server, f->first_when, {f->client_port, f->server_port}, f->key.apart};
+    } key = {flow_address(f, CLIENT),
+             flow_address(f, SERVER),
+             f->tcp.first_when,
+             {flow_port(f, CLIENT), flow_port(f, SERVER)},
+             f->head.apart};
     XXH128_hash_t h = XXH3_128bits(&key, sizeof key);
     uid[0] = 'C';
     for (int i = 1; i < UID_SIZE - 1; i++) {
@@ -152,48 +158,50 @@ static void write_endpoints(struct session *s, struct record *r)
     char text[ADDRESS_TEXT_SIZE], mac[18];
     record_word(r, F_all_community_id, names_of(s)->community);
     record_word(r, F_all_proto, session_proto(s));
-    format_address(&f->client, f->ip_version, text);
+    struct address client = flow_address(f, CLIENT), server = flow_address(f, SERVER);
+    const struct path *path = f->path;
+    format_address(&client, f->head.ip_version, text);
     record_word(r, F_all_client_ip, text);
-    record_number(r, F_all_client_port, f->client_port);
-    format_address(&f->server, f->ip_version, text);
+    record_number(r, F_all_client_port, flow_port(f, CLIENT));
+    format_address(&server, f->head.ip_version, text);
     record_word(r, F_all_server_ip, text);
-    record_number(r, F_all_server_port, f->server_port);
-    if (f->has_mac && record_kind(r) == KIND_session) {
-        format_mac(f->client_mac, mac);
+    record_number(r, F_all_server_port, flow_port(f, SERVER));
+    if (path->has_mac && record_kind(r) == KIND_session) {
+        format_mac(path->client_mac, mac);
         record_word(r, F_all_client_mac, mac);
-        format_mac(f->server_mac, mac);
+        format_mac(path->server_mac, mac);
         record_word(r, F_all_server_mac, mac);
     }
-    for (int i = 0; i < f->vlan_count; i++)
-        record_number(r, F_all_vlan, f->vlans[i]);
-    for (int i = 0; i < f->encap_count; i++)
-        record_word(r, F_all_encap, encap_name((enum encap)f->encaps[i]));
+    for (int i = 0; i < path->vlan_count; i++)
+        record_number(r, F_all_vlan, path->vlans[i]);
+    for (int i = 0; i < path->encap_count; i++)
+        record_word(r, F_all_encap, encap_name((enum encap)path->encaps[i]));
     for (int i = 0; i < s->proxy_count; i++)
         record_word(r, F_all_encap, proxy_name((enum proxy)s->proxies[i]));
 }
 
 static bool has_gap(const struct session *s)
 {
-    return s->flow->tcp.half[CLIENT].missed || s->flow->tcp.half[SERVER].missed;
+    return tcp_side(&s->flow->tcp, CLIENT).missed || tcp_side(&s->flow->tcp, SERVER).missed;
 }
 
 static bool one_sided(const struct session *s)
 {
-    return !s->flow->tcp.half[CLIENT].packets != !s->flow->tcp.half[SERVER].packets;
+    return !tcp_side(&s->flow->tcp, CLIENT).packets != !tcp_side(&s->flow->tcp, SERVER).packets;
 }
 
 static void write_quality(struct session *s, struct record *r)
 {
-    const struct tcp *t = &s->flow->tcp;
+    struct tcp_side c = tcp_side(&s->flow->tcp, CLIENT), v = tcp_side(&s->flow->tcp, SERVER);
     if (has_gap(s))
         record_word(r, F_all_quality, "gap");
     if (one_sided(s))
         record_word(r, F_all_quality, "one_sided");
     if (!session_from_start(s))
         record_word(r, F_all_quality, "midstream");
-    if (t->half[CLIENT].conflicts || t->half[SERVER].conflicts || s->flow->fragment_overlap)
+    if (c.conflicts || v.conflicts || s->flow->fragment_overlap)
         record_word(r, F_all_quality, "overlap");
-    if (t->half[CLIENT].acks_unusable || t->half[SERVER].acks_unusable)
+    if (c.acks_unusable || v.acks_unusable)
         record_word(r, F_all_quality, "acks_unusable");
 }
 
@@ -231,7 +239,7 @@ static void write_number(struct record *r, enum field f, uint64_t n)
 }
 
 /* Octets up to that place, as far as they were captured. */
-static uint64_t octets_to(const struct tcp_half *h, uint64_t place)
+static uint64_t octets_to(const struct tcp_side *h, uint64_t place)
 {
     uint64_t all = place > h->start ? place - h->start : 0;
     return all > h->missed ? all - h->missed : 0;
@@ -241,20 +249,22 @@ static uint64_t octets_to(const struct tcp_half *h, uint64_t place)
 static void write_counters(struct session *s, struct record *r, bool last)
 {
     const struct tcp *t = &s->flow->tcp;
-    const struct tcp_half *c = &t->half[CLIENT], *v = &t->half[SERVER];
-    record_number(r, F_session_bytes_c2s, last ? c->octets : octets_to(c, s->dialogue.logged_to));
-    record_number(r, F_session_bytes_s2c, last ? v->octets : octets_to(v, input_at(&s->in[SERVER])));
-    record_number(r, F_session_pkts_c2s, c->packets);
-    record_number(r, F_session_pkts_s2c, v->packets);
-    write_number(r, F_session_missed_c2s, c->missed);
-    write_number(r, F_session_missed_s2c, v->missed);
+    struct tcp_side c = tcp_side(t, CLIENT), v = tcp_side(t, SERVER);
+    record_number(r, F_session_bytes_c2s, last ? c.octets : octets_to(&c, s->dialogue.logged_to));
+    record_number(r, F_session_bytes_s2c, last ? v.octets : octets_to(&v, input_at(&s->in[SERVER])));
+    record_number(r, F_session_pkts_c2s, c.packets);
+    record_number(r, F_session_pkts_s2c, v.packets);
+    write_number(r, F_session_missed_c2s, c.missed);
+    write_number(r, F_session_missed_s2c, v.missed);
     if (last) { /* before, it may still come */
         write_number(r, F_session_acked_unseen_c2s, tcp_acked_unseen(t, CLIENT));
         write_number(r, F_session_acked_unseen_s2c, tcp_acked_unseen(t, SERVER));
     }
-    write_number(r, F_session_retrans, c->retrans + v->retrans);
-    write_number(r, F_session_dup_pkts, c->duplicates + v->duplicates);
-    write_number(r, F_session_late, c->late + v->late);
+    write_number(r, F_session_retrans, c.retrans + v.retrans);
+    write_number(r, F_session_dup_pkts, c.duplicates + v.duplicates);
+    write_number(r, F_session_late, c.late + v.late);
+    write_number(r, F_session_overlap_first, c.conflicts - c.conflicts_last + v.conflicts - v.conflicts_last);
+    write_number(r, F_session_overlap_last, c.conflicts_last + v.conflicts_last);
 }
 
 static void write_tallies(struct session *s, struct record *r)
@@ -264,19 +274,23 @@ static void write_tallies(struct session *s, struct record *r)
         record_count(r, F_session_verbs, bytes_of_string(d->verbs.entries[i].key), d->verbs.entries[i].count);
     for (size_t i = 0; i < d->replies.count; i++)
         record_count(r, F_session_replies, bytes_of_string(d->replies.entries[i].key), d->replies.entries[i].count);
-    const struct tcp_half *c = &s->flow->tcp.half[CLIENT], *v = &s->flow->tcp.half[SERVER];
+    struct tcp_side c = tcp_side(&s->flow->tcp, CLIENT), v = tcp_side(&s->flow->tcp, SERVER);
     for (unsigned n = 0; n < NOTE_COUNT; n++) {
         uint64_t count = s->notes ? s->notes[n] : 0;
         if (n == NOTE_acks_unusable)
-            count += c->acks_unusable || v->acks_unusable;
+            count += c.acks_unusable || v.acks_unusable;
         if (n == NOTE_conflicting_overlap)
-            count += c->conflicts + v->conflicts;
+            count += c.conflicts + v.conflicts;
         if (n == NOTE_fragment_overlap)
             count += s->flow->fragment_overlap;
+        if (n == NOTE_outside_window)
+            count += c.outside + v.outside;
+        if (n == NOTE_urgent_data)
+            count += c.urgent + v.urgent;
         if (n == NOTE_segment_budget)
-            count += c->refused + v->refused;
+            count += c.refused + v.refused;
         if (n == NOTE_late_octets)
-            count += c->late + v->late;
+            count += c.late + v.late;
         if (count)
             record_count(r, F_session_anomalies, bytes_of_string(note_infos[n].name), count);
     }
@@ -286,7 +300,7 @@ static void write_tallies(struct session *s, struct record *r)
    in there too. Known at the end only: it may be captured late. */
 static bool saw_beginning(const struct session *s)
 {
-    return session_from_start(s) && (session_saw_syn(s, SERVER) || !s->flow->tcp.half[SERVER].octets);
+    return session_from_start(s) && (session_saw_syn(s, SERVER) || !tcp_side(&s->flow->tcp, SERVER).octets);
 }
 
 static const char *visibility(const struct session *s)
@@ -302,9 +316,9 @@ void session_emit_own(struct session *s, bool last, enum close how)
 {
     const struct flow *f = s->flow;
     struct record *r = session_record(s, KIND_session, s->part);
-    record_time(r, F_all_ts, f->first_when);
+    record_time(r, F_all_ts, f->tcp.first_when);
     record_time(r, F_all_end_ts, f->last_when);
-    record_number(r, F_all_frame_first, f->first_frame);
+    record_number(r, F_all_frame_first, f->tcp.first_frame);
     record_number(r, F_all_frame_last, f->last_frame);
     write_quality(s, r);
     if (session_from_start(s) && !saw_beginning(s))
@@ -317,7 +331,7 @@ void session_emit_own(struct session *s, bool last, enum close how)
         record_word(r, F_session_close, close_words[how]);
     if (!saw_beginning(s))
         record_flag(r, F_session_midstream);
-    record_number(r, F_session_duration_us, microseconds(f->first_when, f->last_when));
+    record_number(r, F_session_duration_us, microseconds(f->tcp.first_when, f->last_when));
     record_word(r, F_session_visibility, visibility(s));
     write_counters(s, r, last);
     record_join(r, s->facts);

@@ -50,8 +50,8 @@ static void everything(void **state)
     struct attempt a;
     (void)state;
     PARSE(&a, "-r", "a.pcap", "--read=b.pcap", "-c", "10", "-s", "128", "-pqv", "--ports", "25,2525", "--hold", "65536",
-          "--interim=60", "--vlan-apart", "--limit", "line=1024", "--sensor", "edge", "--stats", "5", "--color=never",
-          "--progress", "always", "-o", "json:out.json", "-o", "text");
+          "--memory", "1G", "--overlap", "last", "--interim=60", "--vlan-apart", "--limit", "line=1024", "--sensor",
+          "edge", "--stats", "5", "--color=never", "--progress", "always", "-o", "json:out.json", "-o", "text");
     assert_true(a.right);
     assert_int_equal(a.o.action, ACTION_RUN);
     assert_int_equal(a.o.file_count, 2);
@@ -64,6 +64,8 @@ static void everything(void **state)
     assert_int_equal(a.o.engine.ports[1], 2525);
     assert_int_equal(a.o.engine.ports[2], 0);
     assert_int_equal(a.o.engine.hold, 65536);
+    assert_int_equal(a.o.engine.memory, 1 << 30);
+    assert_true(a.o.engine.overlap_last);
     assert_true(a.o.engine.interim == 60 * CLOCK_S && a.o.stats == 5 * CLOCK_S);
     assert_true(a.o.engine.vlan_apart && !a.o.engine.any_port);
     assert_int_equal(a.o.engine.limits.line, 1024);
@@ -175,7 +177,7 @@ static void help(void **state)
         width = len > width ? len : width;
         rest = bytes_part(rest, len + 1, SIZE_MAX);
     }
-    assert_true(lines <= 24);
+    assert_true(lines <= 30);
     assert_true(width <= 100);
     for (unsigned i = 0; i < option_count; i++)
         assert_true(bytes_find_nocase(buf_bytes(&text), bytes_of_string(option_infos[i].name)) != SIZE_MAX);
