@@ -1,5 +1,6 @@
 #!/bin/sh
-# Small captures of every sort: the same seed gives the same octets, libpcap reads them, and mailtap finds every fact.
+# Small captures of every sort: the same seed gives the same octets, libpcap reads them, and mailtap finds every fact,
+# whatever the number of threads, in the same words.
 #   smoke.sh GENERATE FLOOR MAILTAP
 set -eu
 generate=$1 floor=$2 mailtap=$3
@@ -14,7 +15,9 @@ check() {
     "$generate" "$@" "$folder/b.pcap"
     cmp "$folder/a.pcap" "$folder/b.pcap"
     "$floor" "$folder/a.pcap"
-    "$mailtap" -r "$folder/a.pcap" -o "json:$folder/records"
+    "$mailtap" -j 1 -r "$folder/a.pcap" -o "json:$folder/records"
+    "$mailtap" -j 3 -r "$folder/a.pcap" -o "json:$folder/again"
+    cmp "$folder/records" "$folder/again"
     "$here/check_facts.py" -v --need "$need" "$folder/truth.json" "$folder/records"
 }
 
