@@ -8,6 +8,7 @@
 
 #include "client_line.h"
 
+#include "base/memory.h"
 #include "dissectors.h"
 
 #include <stdlib.h>
@@ -165,6 +166,28 @@ static void close(struct session *s)
     buf_release(&x->server_name);
 }
 
+static size_t request_held(const struct request *r)
+{
+    size_t held = memory_cost(sizeof *r) + login_held(r->login);
+    held += memory_cost(r->shown.cap) + memory_cost(r->text.cap) + memory_cost(r->early.cap);
+    for (const struct upload *u = r->uploads; u; u = u->next)
+        held += memory_cost(sizeof *u) + content_held(u->content);
+    return held;
+}
+
+static size_t held(struct session *s, bool *busy)
+{
+    const struct imap *x = session_state(s);
+    const struct fetch *f = x->fetch;
+    size_t held = memory_cost(x->user_len) + memory_cost(x->mailbox.cap) + memory_cost(x->server_name.cap);
+    *busy |= f || x->requests || x->in_response;
+    held += f ? memory_cost(sizeof *f) + memory_cost(f->name.cap) + content_held(f->content) : 0;
+    held += x->bye ? memory_cost(sizeof *x->bye) + memory_cost(x->bye->text.cap) : 0;
+    for (const struct request *r = x->requests; r; r = r->next)
+        held += request_held(r);
+    return held;
+}
+
 static const char *const names[] = {"imap", NULL};
 
 static const struct port_hint ports[] = {{143, 0, false}, {993, 0, true}, {0}};
@@ -176,5 +199,6 @@ const struct dissector imap_dissector = {
     .probe = probe,
     .read = read,
     .lost = lost,
+    .held = held,
     .close = close,
 };

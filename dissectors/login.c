@@ -31,6 +31,11 @@ void login_free(struct login *l)
     free(l);
 }
 
+size_t login_held(const struct login *l)
+{
+    return !l ? 0 : memory_cost(sizeof *l) + sasl_held(&l->sasl);
+}
+
 static const char *result(const struct login *l, const struct login_reply *reply, bool aborted)
 {
     if (l->cut)

@@ -44,4 +44,7 @@ void login_finish(struct session *s, struct login *l, struct login_counts *count
 
 void login_free(struct login *l);
 
+/* The memory it takes; 0 for null. */
+size_t login_held(const struct login *l);
+
 #endif

@@ -5,6 +5,7 @@
  */
 #include "pop3.h"
 
+#include "base/memory.h"
 #include "client_line.h"
 #include "dissectors.h"
 #include "mail/content.h"
@@ -601,6 +602,18 @@ static void close(struct session *s)
     buf_release(&x->server_name);
 }
 
+static size_t held(struct session *s, bool *busy)
+{
+    const struct pop3 *x = session_state(s);
+    const struct body *b = x->body;
+    size_t held = memory_cost(x->told.cap) + memory_cost(x->user.cap) + memory_cost(x->server_name.cap);
+    *busy |= b || x->logins;
+    held += b ? memory_cost(sizeof *b) + memory_cost(b->caps.cap) + content_held(b->content) : 0;
+    for (const struct login *l = x->logins; l; l = l->next)
+        held += login_held(l);
+    return held + untold_held(&x->untold);
+}
+
 static const char *const names[] = {"pop3", NULL};
 
 static const struct port_hint ports[] = {{110, 0, false}, {995, 0, true}, {0}};
@@ -612,5 +625,6 @@ const struct dissector pop3_dissector = {
     .probe = pop3_probe,
     .read = read,
     .lost = lost,
+    .held = held,
     .close = close,
 };

@@ -6,18 +6,37 @@
    thinks it is. */
 #include "smtp_state.h"
 
+#include "base/memory.h"
 #include "client_line.h"
 #include "dissectors.h"
 
 #include <stdlib.h>
 
-/* A buf that is all zero gets its maximum with its first text. */
-void smtp_set_text(struct session *s, struct buf *b, struct bytes text)
+struct bytes smtp_helo(struct session *s)
 {
-    if (!b->max)
-        buf_init(b, (size_t)session_limits(s)->text);
-    buf_reset(b);
-    buf_add(b, text);
+    return record_find(session_facts(s), F_session_helo);
+}
+
+struct bytes smtp_server_name(struct session *s)
+{
+    const struct smtp *x = session_state(s);
+    return x->renamed ? bytes_of(x->server_name, x->server_name_len)
+                      : record_find(session_facts(s), F_session_server_name);
+}
+
+void smtp_rename_server(struct session *s, struct bytes name)
+{
+    struct smtp *x = session_state(s);
+    name = bytes_part(name, 0, (size_t)session_limits(s)->text);
+    x->renamed = !bytes_equal(name, record_find(session_facts(s), F_session_server_name));
+    free(x->server_name);
+    x->server_name = NULL;
+    x->server_name_len = 0;
+    if (!x->renamed || !name.len)
+        return;
+    x->server_name = memory_get(name.len);
+    x->server_name_len = (uint32_t)name.len;
+    memcpy(x->server_name, name.data, name.len);
 }
 
 bool smtp_is_lmtp(const struct session *s)
@@ -196,8 +215,19 @@ static void close(struct session *s)
     login_free(x->login);
     free(x->user);
     untold_release(&x->untold);
-    buf_release(&x->helo);
-    buf_release(&x->server_name);
+    free(x->server_name);
+}
+
+static size_t held(struct session *s, bool *busy)
+{
+    const struct smtp *x = session_state(s);
+    size_t held = memory_cost(x->user_len) + memory_cost(x->server_name_len) + login_held(x->login);
+    *busy |= x->open || x->uploads || x->login;
+    held += x->open ? transaction_held(x->open) : 0;
+    held += x->reply ? memory_cost(sizeof *x->reply) + memory_cost(x->reply->lines.cap) : 0;
+    for (const struct upload *u = x->uploads; u; u = u->next)
+        held += memory_cost(sizeof *u) + content_held(u->content) + (u->odd ? record_held(u->odd) : 0);
+    return held + untold_held(&x->untold);
 }
 
 static const char *const names[] = {"smtp", "lmtp", NULL};
@@ -213,5 +243,6 @@ const struct dissector smtp_dissector = {
     .probe = smtp_probe,
     .read = read,
     .lost = lost,
+    .held = held,
     .close = close,
 };

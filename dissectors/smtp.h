@@ -108,6 +108,7 @@ struct transaction {
 /* The transaction that an accepted MAIL opens. */
 struct transaction *transaction_new(const struct command *mail);
 void transaction_free(struct transaction *t);
+size_t transaction_held(const struct transaction *t); /* the memory it takes, without the upload */
 void transaction_rcpt(struct transaction *t, const struct command *rcpt, const struct smtp_reply *reply,
                       const struct limits *limits);
 

@@ -21,8 +21,8 @@ void smtp_end_transaction(struct session *s, const struct smtp_reply *reply, con
                                   .server_closed = session_seen_to_end(s, SERVER) && !x->lost_any,
                                   .lost = x->lost_any,
                                   .lmtp = smtp_is_lmtp(s),
-                                  .helo = buf_bytes(&x->helo),
-                                  .server_name = buf_bytes(&x->server_name),
+                                  .helo = smtp_helo(s),
+                                  .server_name = smtp_server_name(s),
                                   .logged_in = x->logged_in,
                                   .login_unknown = x->lost_any || !session_from_start(s),
                                   .user = bytes_of(x->user, x->user_len),
@@ -66,7 +66,7 @@ static void take_caps(struct session *s, const struct smtp_reply *reply)
             record_text(facts, f, line);
         struct bytes word = bytes_word(&line);
         if (first)
-            smtp_set_text(s, &x->server_name, word);
+            smtp_rename_server(s, word);
         x->starttls_offered |= !first && bytes_equal_nocase(word, BYTES("STARTTLS"));
         x->pipelining_offered |= !first && bytes_equal_nocase(word, BYTES("PIPELINING"));
         first = false;
@@ -86,7 +86,6 @@ static void did_helo(struct session *s, struct command *c, const struct smtp_rep
     if (arg.len)
         record_text(facts, F_session_helo, arg);
     record_word(facts, F_session_helo_verb, smtp_verb_name(c->kind));
-    smtp_set_text(s, &x->helo, arg);
     session_named(s, c->kind == VERB_LHLO);
     x->starttls_offered = x->pipelining_offered = false;
     x->caps_known = c->kind == VERB_HELO && reply->code;

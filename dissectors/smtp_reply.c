@@ -14,7 +14,6 @@ static void greeting(struct session *s, const struct smtp_reply *reply)
     struct bytes name = bytes_word(&rest);
     if (reply->code == 220 && name.len) {
         record_text(facts, F_session_server_name, name);
-        smtp_set_text(s, &x->server_name, name);
     }
 }
 

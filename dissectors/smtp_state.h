@@ -31,25 +31,30 @@ struct smtp {
     struct upload *upload;       /* the one being sent; in the list */
     struct partial_reply *reply; /* a reply of several lines, not whole yet */
     struct login *login;
-    uint8_t *user; /* who logged in */
-    struct buf helo, server_name;
+    uint8_t *user;        /* who logged in */
+    uint8_t *server_name; /* by EHLO's reply, where the greeting said another; else null */
     struct untold untold;
     const char *starttls; /* as records have it; null until it was tried */
     uint64_t chunk_left;
     uint64_t replied; /* place of the first octet of the last reply that ended a command */
-    uint32_t user_len, messages, next_upload;
+    uint32_t user_len, server_name_len, messages, next_upload;
     uint32_t rcpt_ok, rcpt_rejected, vrfy_ok, vrfy_unsure, vrfy_rejected, expn_ok, expn_rejected;
     struct login_counts logins;
     uint8_t mode;
     bool caps_known; /* the last EHLO or HELO was answered, and the answer is whole */
+    bool renamed;    /* server_name holds, even if it is empty */
     bool pipelining_offered, greeted, logged_in, secret_zone, doubt, chunk_last, prdr, starttls_offered, smuggling,
         lost_any, lost_replies, adrift;
 };
 
 /* --- smtp.c --- */
 
-/* A buf that is all zero gets its maximum with its first text. */
-void smtp_set_text(struct session *s, struct buf *b, struct bytes text);
+/* What the client last said it was, and the server. */
+struct bytes smtp_helo(struct session *s);
+struct bytes smtp_server_name(struct session *s);
+
+/* The server names itself in its reply to EHLO. */
+void smtp_rename_server(struct session *s, struct bytes name);
 
 bool smtp_is_lmtp(const struct session *s);
 

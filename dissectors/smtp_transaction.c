@@ -44,6 +44,11 @@ struct transaction *transaction_new(const struct command *mail)
     return t;
 }
 
+size_t transaction_held(const struct transaction *t)
+{
+    return memory_cost(sizeof *t) + memory_cost(t->text.cap) + memory_cost(t->rcpt_cap * sizeof *t->rcpts);
+}
+
 void transaction_free(struct transaction *t)
 {
     if (!t)

@@ -44,6 +44,14 @@ bool untold_repeated(struct untold *u, uint32_t id, struct bytes reply)
     return found;
 }
 
+size_t untold_held(const struct untold *u)
+{
+    size_t held = 0;
+    for (const struct untold_text *t = u->first; t; t = t->next)
+        held += memory_cost(sizeof *t) + sasl_held(&t->words);
+    return held;
+}
+
 void untold_release(struct untold *u)
 {
     while (u->first)

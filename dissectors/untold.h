@@ -16,6 +16,9 @@ uint32_t untold_add(struct untold *u, struct bytes text);
 /* Does the reply repeat any of them? Forgets them. False for id 0. */
 bool untold_repeated(struct untold *u, uint32_t id, struct bytes reply);
 
+/* The memory they take. */
+size_t untold_held(const struct untold *u);
+
 void untold_release(struct untold *u);
 
 /* Does a line that is no command look like a login all the same, so that what follows may be its secrets? */

@@ -11,6 +11,7 @@
 
 #define LINGER         (2 * CLOCK_S) /* after the end, for what was still under way */
 #define MEMORY_RESERVE 8             /* of the budget, one part in so many is for what nobody counts */
+#define AWAKE_SHARE    8             /* of the budget, one part in so many is for sessions that are not put away */
 #define FRESH_SHARE    8192          /* octets of budget for each tcp_fresh of 120 octets */
 
 struct engine {
@@ -20,7 +21,6 @@ struct engine {
     struct tcp_budget budget;
     struct engine_counts counts;
     uint64_t memory;   /* octets that flows and sessions may take */
-    uint64_t sessions; /* octets that they hold */
     struct flow **due; /* what engine_due() found, in the order of their first packet */
     size_t due_first, due_count, due_cap;
     enum close due_how;
@@ -48,13 +48,14 @@ struct engine *engine_new(const struct engine_settings *settings)
 {
     struct engine *e = memory_get(sizeof *e);
     e->settings = *settings;
-    e->session_settings = (struct session_settings){.limits = &e->settings.limits,
-                                                    .pool = session_pool_new(),
-                                                    .hold = settings->hold,
-                                                    .interim = settings->interim,
-                                                    .sensor = settings->sensor,
-                                                    .emit = emit,
-                                                    .arg = e};
+    e->session_settings = (struct session_settings){
+        .limits = &e->settings.limits,
+        .pool = session_pool_new(settings->put_away_at_once ? 0 : settings->memory / AWAKE_SHARE),
+        .hold = settings->hold,
+        .interim = settings->interim,
+        .sensor = settings->sensor,
+        .emit = emit,
+        .arg = e};
     e->budget.limits = &e->settings.limits;
     e->flows = flow_table_new(&e->budget);
     e->memory = settings->memory - settings->memory / MEMORY_RESERVE;
@@ -121,10 +122,8 @@ static void end_flow(struct engine *e, struct flow *f, enum close how)
     if (s && !octets) { /* nothing but lost octets: no session to speak of */
         session_free(s);
     } else if (s) {
-        s->ending = true;
         e->counts.flows_unrecognised += !session_end(s, how);
     }
-    e->sessions -= f->held;
     tcp_release(&f->tcp, &e->budget);
     flow_remove(e->flows, &f->head);
 }
@@ -278,20 +277,12 @@ static enum flow_order order_of(const struct flow *f)
         return FLOW_ENDED;
     if (!s)
         return FLOW_BARE;
-    return s->dialogue.unanswered || s->in[CLIENT].unread || s->in[SERVER].unread ? FLOW_OPEN : FLOW_IDLE;
-}
-
-/* What it holds now counts against the budget. */
-static void charge(struct engine *e, struct flow *f)
-{
-    size_t held = f->session ? session_held(f->session) : 0;
-    e->sessions += held - f->held;
-    f->held = (uint32_t)held;
+    return session_busy(s) ? FLOW_OPEN : FLOW_IDLE;
 }
 
 uint64_t engine_memory(const struct engine *e)
 {
-    return flow_memory(e->flows) + e->budget.memory + e->sessions;
+    return flow_memory(e->flows) + e->budget.memory + session_pool_held(e->session_settings.pool);
 }
 
 static void keep_within_memory(struct engine *e)
@@ -312,7 +303,6 @@ void engine_packet(struct engine *e, const struct packet *p)
         if (f->session)
             session_offer(f->session);
         flow_set_order(e->flows, f, order_of(f));
-        charge(e, f);
     }
     keep_within_memory(e);
 }

@@ -19,6 +19,7 @@ struct engine_settings {
     bool overlap_last;     /* of two copies of octets that wait in order, the last is read; else the first */
     const uint16_t *ports; /* connections to one of these are followed; 0 at the end */
     const char *sensor;    /* or null */
+    bool put_away_at_once; /* each session after every packet, not only when there are many: for tests */
 
     /* Takes each record, in order, and owns it. */
     void (*emit)(void *arg, struct record *r);

@@ -44,6 +44,19 @@ static bool compare(const struct dialogue_file *d, const char *path, struct byte
     return true;
 }
 
+static bool same_restless(struct replay_settings settings, const struct trace *trace, struct bytes expected)
+{
+    struct buf ndjson;
+    bool same;
+
+    buf_init(&ndjson, SIZE_MAX);
+    settings.restless = true;
+    replay(&settings, trace, &ndjson);
+    same = bytes_equal(buf_bytes(&ndjson), expected);
+    buf_release(&ndjson);
+    return same;
+}
+
 static bool judge(const struct dialogue_file *d, const char *path, struct bytes text, bool refresh)
 {
     struct normal normal = {.keep = &d->keep};
@@ -59,6 +72,10 @@ static bool judge(const struct dialogue_file *d, const char *path, struct bytes 
     replay_settings(&settings, d);
     dialogue_file_packets(d, &trace);
     replay(&settings, &trace, &ndjson);
+    if (!refresh && !same_restless(settings, &trace, buf_bytes(&ndjson))) {
+        printf("not ok %s: other records where sessions are put away\n", path);
+        ok = false;
+    }
     secret = normal_secret(&d->secrets, buf_bytes(&ndjson));
     if (secret) {
         printf("not ok %s: the records hold the secret \"%s\"\n", path, secret);
@@ -70,7 +87,7 @@ static bool judge(const struct dialogue_file *d, const char *path, struct bytes 
         ok = rewrite(path, bytes_part(text, 0, d->head_len), d->expected != NULL, buf_bytes(&form));
         printf("%s %s\n", ok ? "wrote" : "cannot write", path);
     } else {
-        ok = compare(d, path, buf_bytes(&form));
+        ok = compare(d, path, buf_bytes(&form)) && ok;
     }
     buf_release(&ndjson);
     buf_release(&form);

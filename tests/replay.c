@@ -56,6 +56,7 @@ void replay_format(const struct replay_settings *s, const struct trace *t, const
     if (s->interim > 0)
         settings.interim = s->interim;
     settings.overlap_last = s->overlap_last;
+    settings.put_away_at_once = !s->restless;
     l = lanes_new(&settings, 0, 1, emit, &sink);
     for (size_t i = 0; i < t->count; i++) {
         const struct packet *p = &t->segments[i].packet;

@@ -12,6 +12,7 @@ struct replay_settings {
     uint64_t hold;
     int64_t interim;
     bool overlap_last;
+    bool restless; /* no session is put away; else each is, after every packet */
     struct limits limits;
 };
 

@@ -9,4 +9,12 @@ void *memory_get(size_t size);                 /* zeroed; the caller frees with 
 void *memory_resize(void *block, size_t size); /* as realloc */
 char *memory_string(const char *text);         /* a copy */
 
+/* What a block of that size costs with the common allocator, whose blocks have 8 octets more and are multiples of 16; 0
+   for 0. */
+static inline size_t memory_cost(size_t size)
+{
+    size_t cost = (size + 8 + 15) / 16 * 16;
+    return !size ? 0 : cost < 32 ? 32 : cost;
+}
+
 #endif

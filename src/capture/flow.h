@@ -33,7 +33,6 @@ struct flow_head { /* flows are linked by the names their slab gave them */
 struct flow {
     struct flow_head head;
     bool fragment_overlap;
-    uint32_t held; /* what its session was last charged with */
     int64_t last_when;
     uint64_t last_frame;
     const struct path *path;

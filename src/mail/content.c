@@ -29,6 +29,11 @@ void content_free(struct content *c)
     free(c);
 }
 
+size_t content_held(const struct content *c)
+{
+    return !c ? 0 : memory_cost(sizeof *c) + (c->header ? header_scanner_held(c->header) : 0);
+}
+
 void content_piece(struct content *c, bool begins_with_header)
 {
     c->no_header = !begins_with_header;

@@ -12,6 +12,9 @@ struct record;
 struct content *content_new(const struct limits *limits);
 void content_free(struct content *c);
 
+/* The memory it takes; 0 for null. */
+size_t content_held(const struct content *c);
+
 /* It is a piece of a content (an IMAP section or partial fetch): without a header of its own, or beginning with a
    header that may stop anywhere. Before the first push. */
 void content_piece(struct content *c, bool begins_with_header);

@@ -61,6 +61,14 @@ void echo_release(struct echo *e)
     echo_init(e);
 }
 
+size_t echo_held(const struct echo *e)
+{
+    size_t room = e->count ? 1 : 0;
+    while (room < e->count)
+        room *= 2;
+    return memory_cost(room * sizeof *e->secrets);
+}
+
 void echo_clear(struct echo *e)
 {
     echo_release(e);

@@ -23,6 +23,9 @@ enum {
 void echo_init(struct echo *e); /* all zero is the same */
 void echo_release(struct echo *e);
 
+/* The memory it takes beside the struct itself. */
+size_t echo_held(const struct echo *e);
+
 /* Forgets all; as after echo_init(). */
 void echo_clear(struct echo *e);
 

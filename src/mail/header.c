@@ -87,6 +87,11 @@ void header_scanner_free(struct header_scanner *h)
     free(h);
 }
 
+size_t header_scanner_held(const struct header_scanner *h)
+{
+    return memory_cost(sizeof *h) + memory_cost(h->value.cap) + (h->fields ? record_held(h->fields) : 0);
+}
+
 /* Cuts the next message identifier, or what stands in its place, off the front. */
 static struct bytes next_id(struct bytes *rest)
 {

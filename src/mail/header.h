@@ -14,6 +14,9 @@ struct record;
 struct header_scanner *header_scanner_new(const struct limits *limits);
 void header_scanner_free(struct header_scanner *h);
 
+/* The memory it takes. */
+size_t header_scanner_held(const struct header_scanner *h);
+
 /* The next octets of the content. Of the fields that are picked at most limits->header octets are kept: one that would
    not fit is left out and named in `truncated`. Nothing is looked at beyond the end of the header. */
 void header_scanner_push(struct header_scanner *h, struct bytes more);

@@ -96,6 +96,14 @@ void sasl_release(struct sasl *x)
     *x = (struct sasl){0};
 }
 
+size_t sasl_held(const struct sasl *s)
+{
+    size_t held = echo_held(&s->echo) + (s->told ? memory_cost(sizeof *s->told) : 0);
+    for (unsigned i = 0; s->told && i < SASL_FACTS; i++)
+        held += memory_cost(s->told->facts[i].cap);
+    return held;
+}
+
 void sasl_begin(struct sasl *x, struct bytes mechanism)
 {
     sasl_release(x);

@@ -60,4 +60,7 @@ void sasl_write(const struct sasl *x, struct record *auth);
 
 void sasl_release(struct sasl *x);
 
+/* The memory it takes beside the struct itself. */
+size_t sasl_held(const struct sasl *s);
+
 #endif

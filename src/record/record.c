@@ -7,6 +7,7 @@
 #include "record.h"
 
 #include "base/memory.h"
+#include "base/pack.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -218,6 +219,35 @@ static uint8_t *room(struct record *r, size_t n)
         r->cap = cap;
     }
     return r->data + r->len;
+}
+
+size_t record_held(const struct record *r)
+{
+    return memory_cost(sizeof *r) + memory_cost(r->cap);
+}
+
+bool record_pack(const struct record *r, struct buf *about, struct buf *entries)
+{
+    assert(!r->depth && !r->skipped);
+    struct record plain = *r;
+    plain.limits = NULL;
+    plain.data = NULL;
+    plain.cap = 0;
+    return pack(about, &plain, sizeof plain) && buf_add(entries, bytes_of(r->data, r->len));
+}
+
+struct record *record_unpack(struct bytes *about, struct bytes *entries, const struct limits *limits)
+{
+    struct record *r = memory_get(sizeof *r);
+    unpack(about, r, sizeof *r);
+    size_t len = r->len;
+    r->limits = limits;
+    r->len = 0;
+    if (len)
+        memcpy(room(r, len), entries->data, len);
+    r->len = len;
+    *entries = bytes_part(*entries, len, entries->len);
+    return r;
 }
 
 void record_reserve(struct record *r, size_t n)
@@ -561,6 +591,19 @@ void record_drop(struct record *r, enum field f)
 bool record_has(const struct record *r, enum field f)
 {
     return bit(r->has, f);
+}
+
+struct bytes record_find(const struct record *r, enum field f)
+{
+    struct bytes found = {NULL, 0}, value;
+    unsigned id;
+    for (size_t at = 0; bit(r->has, f) && at < r->len;) {
+        size_t after = head(r, at, &id, &value);
+        if (id == f)
+            found = value;
+        at = id < FIELD_COUNT && is_group(id) ? record_group_after(r, after) : after;
+    }
+    return found;
 }
 
 /* Appends the octets of entries that make up `size`, all of them outside any group. */

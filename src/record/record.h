@@ -107,6 +107,15 @@ size_t record_size(const struct record *r);
 /* Makes room for that many octets at once. */
 void record_reserve(struct record *r, size_t n);
 
+/* The memory it takes, with what the allocator needs beside it. */
+size_t record_held(const struct record *r);
+
+/* Puts a record that is outside any group away: what it is into `about`, its entries into `entries`; false where there
+   is no room for them. And makes one of them again, taking them off the fronts. */
+struct buf;
+bool record_pack(const struct record *r, struct buf *about, struct buf *entries);
+struct record *record_unpack(struct bytes *about, struct bytes *entries, const struct limits *limits);
+
 /* Setters. What they are given is copied. The field's type must fit (asserted); scalars are set once in their scope.
    A text longer than limits->text is cut there, never within a character of UTF-8; an item of a list (or pair of
    COUNTS) beyond limits->list, counted within the group it stands in, is left out. Both add the field's path to
@@ -132,6 +141,9 @@ void record_drop(struct record *r, enum field f);
 void record_cut(struct record *r, enum field f);
 
 bool record_has(const struct record *r, enum field f);
+
+/* The last text of f at the top level, or nothing. The view lives as long as the record is not changed. */
+struct bytes record_find(const struct record *r, enum field f);
 
 /* Appends all entries of `from`, as they are; what both name in `truncated` stands there once. Both must be outside any
    group. */

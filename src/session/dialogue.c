@@ -7,6 +7,14 @@
 
 #define TALLY_KEYS 256
 
+size_t tally_cap(const struct tally *t)
+{
+    size_t cap = t->count ? 1 : 0;
+    while (cap < t->count)
+        cap *= 2;
+    return cap;
+}
+
 void tally_add(struct tally *t, struct bytes key)
 {
     if (key.len >= sizeof t->entries->key)
@@ -24,9 +32,8 @@ void tally_add(struct tally *t, struct bytes key)
     if (!(t->count & (t->count - 1)))
         t->entries = memory_resize(t->entries, (t->count ? t->count * 2 : 1) * sizeof *t->entries);
     struct tally_entry *e = &t->entries[t->count++];
+    *e = (struct tally_entry){.count = 1};
     memcpy(e->key, key.data, key.len);
-    e->key[key.len] = '\0';
-    e->count = 1;
 }
 
 static struct command *command_at(const struct dialogue *d, size_t i)
@@ -65,7 +72,8 @@ static bool is_part(const struct session *s)
     const struct dialogue *d = &s->dialogue;
     const struct session_settings *settings = s->settings;
     return d->logged >= settings->limits->part_commands || record_size(d->log) >= settings->limits->part_octets ||
-           (settings->interim && s->flow->last_when - s->part_began >= settings->interim);
+           (settings->interim &&
+            s->flow->last_when - (s->part ? s->part_began : s->flow->tcp.first_when) >= settings->interim);
 }
 
 /* Finished commands at the front go into the log. */
@@ -116,7 +124,7 @@ static struct command *new_command(struct session *s, const struct line *line, u
     record_number(c->fields, F_command_at_us, after > 0 ? (uint64_t)(after / CLOCK_US) : 0);
     record_text(c->fields, F_command_verb, verb);
     record_number(c->fields, F_command_frame, line->first.frame);
-    d->last_command = line->first;
+    d->last_seen = line->first.seen;
     append(d, c);
     s->changes++;
     return c;
@@ -301,7 +309,7 @@ void dialogue_lost(struct session *s, enum side side, const struct mark *where, 
     struct gap *gap = &d->gap[side];
     if (!gap->open) {
         gap->from = where->at;
-        gap->seen = d->last_command.seen;
+        gap->seen = d->last_seen;
     }
     gap->to = where->at + len;
     gap->open = true;
@@ -325,6 +333,17 @@ void dialogue_flush(struct session *s)
     struct command *c;
     while ((c = dialogue_pending(s, 0)) != NULL)
         dialogue_finish(s, c, NULL);
+}
+
+size_t dialogue_held(const struct session *s)
+{
+    const struct dialogue *d = &s->dialogue;
+    size_t held = memory_cost(d->cap * sizeof *d->order) + (d->log ? record_held(d->log) : 0);
+    held += memory_cost(tally_cap(&d->verbs) * sizeof *d->verbs.entries);
+    held += memory_cost(tally_cap(&d->replies) * sizeof *d->replies.entries);
+    for (size_t i = 0; i < d->count; i++)
+        held += memory_cost(sizeof(struct command)) + record_held(command_at(d, i)->fields);
+    return held;
 }
 
 void dialogue_release(struct session *s)

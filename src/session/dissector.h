@@ -20,7 +20,7 @@ struct port_hint {
 struct dissector {
     const char *const *names; /* in records, options and docs, null at the end; the first holds until session_named() */
     const struct port_hint *ports; /* a hint for order, never a proof; port 0 at the end */
-    size_t state_size;             /* zeroed and freed by the engine; at most DISSECTOR_STATE_MAX, asserted */
+    size_t state_size;             /* zeroed, moved and freed by the engine; at most DISSECTOR_STATE_MAX, asserted */
 
     /* What the first octets of both directions are. Either may be empty, or end anywhere. */
     enum probe (*probe)(struct bytes client, struct bytes server);
@@ -30,6 +30,10 @@ struct dissector {
 
     /* That many octets were never captured, between lines. Null: nothing to do. */
     void (*lost)(struct session *s, enum side side, uint64_t len, const struct mark *where);
+
+    /* The memory of what the state owns (memory_cost() of each block, about), without the state itself. *busy: set it
+       where a transaction or a message waits for its end. Null: nothing, never. */
+    size_t (*held)(struct session *s, bool *busy);
 
     /* The conversation is over, both sides are impatient and all was offered: record what is unfinished, free what the
        state owns. Called once. Null: nothing to say. */

@@ -7,7 +7,7 @@
 
 struct filter {
     const char *name;
-    size_t state_size; /* zeroed before, wiped after */
+    size_t state_size; /* zeroed before, moved between calls, wiped after */
 
     /* Octets of that side are there below the filter: takes them with input_take() and appends to `out` what the side's
        stream above goes on with. May leave them unread: waiting is not reading. session_patient() is about them. */

@@ -10,6 +10,8 @@
 /* What stands before the next octet of a dotted body. The first means: a line begins, as after the command's CRLF. */
 enum before { BEFORE_CRLF, BEFORE_LF, BEFORE_CR, BEFORE_NUL, BEFORE_TEXT };
 
+#define OWN_USUAL 4096 /* octets that an input may go on holding when all is read */
+
 enum decision { UNDECIDED, DECIDED_END, DECIDED_TEXT };
 
 void input_init(struct input *in, const struct limits *limits)
@@ -33,6 +35,8 @@ static bool is_own(const struct input *in)
 
 void input_keep(struct input *in)
 {
+    if (!in->unread && in->own_cap + in->piece_cap * sizeof *in->pieces > OWN_USUAL)
+        input_trim(in);
     if (!in->len || is_own(in))
         return;
     if (in->own_cap < in->len) {
@@ -245,7 +249,19 @@ uint64_t input_end(const struct input *in)
 
 size_t input_held(const struct input *in)
 {
-    return in->own_cap + in->piece_cap * sizeof *in->pieces;
+    return memory_cost(in->own_cap) + memory_cost(in->piece_cap * sizeof *in->pieces);
+}
+
+void input_trim(struct input *in)
+{
+    if (in->unread)
+        return;
+    free(in->own);
+    free(in->pieces);
+    in->own = NULL;
+    in->data = NULL;
+    in->pieces = NULL;
+    in->own_cap = in->piece_cap = in->piece_first = 0;
 }
 
 /* --- lines --- */

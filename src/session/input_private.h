@@ -55,6 +55,9 @@ void input_feed(struct input *in, struct bytes data, const struct origin *origin
 void input_feed_gap(struct input *in, uint64_t len, const struct origin *origin);
 void input_keep(struct input *in);
 
+/* Gives back the memory of one that has nothing unread. */
+void input_trim(struct input *in);
+
 /* Takes the first piece out, whole or the rest of it; false when there is none. The view lives until the next feed. */
 bool input_shift(struct input *in, struct bytes *data, struct piece *piece);
 

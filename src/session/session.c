@@ -18,12 +18,14 @@ struct session *session_new(const struct session_settings *settings, struct flow
     s->facts = record_new(KIND_session, settings->limits);
     input_init(&s->in[CLIENT], settings->limits);
     input_init(&s->in[SERVER], settings->limits);
-    s->part_began = flow->tcp.first_when;
+    session_rest_begin(s);
     return s;
 }
 
 void session_free(struct session *s)
 {
+    s = session_awake(s);
+    session_rest_end(s);
     for (unsigned i = 0; i < s->layer_count; i++) {
         explicit_bzero(s->layers[i].state, s->layers[i].filter->state_size);
         free(s->layers[i].state);
@@ -35,6 +37,7 @@ void session_free(struct session *s)
     dialogue_release(s);
     record_free(s->facts);
     free(s->state);
+    free(s->layers);
     free(s->names);
     free(s->notes);
     free(s);
@@ -207,6 +210,8 @@ void session_filter(struct session *s, const struct filter *f)
         session_opaque(s);
         return;
     }
+    if (!s->layers)
+        s->layers = memory_get(SESSION_LAYERS * sizeof *s->layers);
     struct layer *l = &s->layers[s->layer_count++];
     *l = (struct layer){.filter = f, .state = memory_get(f->state_size)};
     for (int side = 0; side < 2; side++) {
@@ -439,7 +444,8 @@ static bool pass_layer(struct session *s, unsigned i, enum side side)
     struct input *below = &l->below[side];
     if (!below->unread && !below->closed)
         return false;
-    uint64_t unread = below->unread, changes = s->changes;
+    uint64_t unread = below->unread;
+    uint32_t changes = s->changes;
     struct mark first = {0};
     struct buf out;
     buf_init(&out, FILTER_ROUND + 16384);
@@ -474,7 +480,8 @@ static bool offer_side(struct session *s, enum side side)
     if (!in->unread && !in->closed)
         return false;
     uint8_t before[DISSECTOR_STATE_MAX];
-    uint64_t unread = in->unread, changes = s->changes;
+    uint64_t unread = in->unread;
+    uint32_t changes = s->changes;
     memcpy(before, s->state, s->dissector->state_size);
     s->offered = s->in;
     in->wants_line = false;
@@ -522,7 +529,8 @@ static bool is_idle(const struct session *s)
     return true;
 }
 
-void session_offer(struct session *s)
+/* Offers what is unread, both sides in turn, until nothing moves. */
+static void offer(struct session *s)
 {
     bool moved;
     if (is_idle(s))
@@ -546,6 +554,15 @@ void session_offer(struct session *s)
     } while (moved && !is_idle(s));
     shed(s, CLIENT);
     shed(s, SERVER);
+}
+
+void session_offer(struct session *s)
+{
+    if (s->is_resting ? session_rests_on(s) : is_idle(s))
+        return;
+    s = session_awake(s);
+    offer(s);
+    session_rest_settle(s);
 }
 
 /* --- feeding --- */
@@ -576,32 +593,41 @@ static void join_midway(struct session *s, enum side side, const struct origin *
 
 void session_data(struct session *s, enum side side, struct bytes data, const struct octets *where)
 {
+    if (session_is_deaf(s))
+        return;
+    s = session_awake(s);
     if (s->unrecognised)
         return;
     struct origin origin = origin_of(where);
     join_midway(s, side, &origin);
     input_feed(lowest_input(s, side), data, &origin, false);
-    session_offer(s);
+    offer(s);
     for (unsigned i = 0; i < s->layer_count; i++)
         input_keep(&s->layers[i].below[side]);
     input_keep(&s->in[side]);
     if (s->unrecognised)
         for (int i = 0; i < 2; i++)
             input_release(&s->in[i]);
+    session_rest_settle(s);
 }
 
 void session_gap(struct session *s, enum side side, uint64_t len, const struct octets *where)
 {
+    if (session_is_deaf(s))
+        return;
+    s = session_awake(s);
     if (s->unrecognised)
         return;
     struct origin origin = origin_of(where);
     input_feed_gap(lowest_input(s, side), len, &origin);
+    session_rest_settle(s);
 }
 
 bool session_end(struct session *s, enum close how)
 {
+    s = session_awake(s);
     s->ending = true;
-    session_offer(s);
+    offer(s);
     if (s->dissector) {
         s->offered = s->in;
         if (s->dissector->close)
@@ -616,14 +642,6 @@ bool session_end(struct session *s, enum close how)
     bool recognised = !s->unrecognised;
     session_free(s);
     return recognised;
-}
-
-size_t session_held(const struct session *s)
-{
-    size_t held = input_held(&s->in[CLIENT]) + input_held(&s->in[SERVER]);
-    for (unsigned i = 0; i < s->layer_count; i++)
-        held += input_held(&s->layers[i].below[CLIENT]) + input_held(&s->layers[i].below[SERVER]);
-    return held;
 }
 
 const char *session_proto(const struct session *s)

@@ -15,11 +15,15 @@ struct session_pool {
     EVP_MD_CTX *context;
     struct record *spare[SPARE_MOST];
     unsigned spare_count;
+    struct awake awake;
 };
 
-struct session_pool *session_pool_new(void)
+struct session_pool *session_pool_new(size_t awake)
 {
     struct session_pool *pool = memory_get(sizeof *pool);
+    pool->awake.most = awake;
+    buf_init(&pool->awake.about, ABOUT_MOST);
+    buf_init(&pool->awake.entries, ENTRIES_MOST);
     pool->sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
     pool->context = EVP_MD_CTX_new();
     return pool;
@@ -29,9 +33,23 @@ void session_pool_free(struct session_pool *pool)
 {
     while (pool->spare_count)
         record_free(pool->spare[--pool->spare_count]);
+    buf_release(&pool->awake.about);
+    buf_release(&pool->awake.entries);
+    free(pool->awake.stream);
+    free(pool->awake.dictionary);
     EVP_MD_CTX_free(pool->context);
     EVP_MD_free(pool->sha1);
     free(pool);
+}
+
+struct awake *session_pool_awake(struct session_pool *pool)
+{
+    return &pool->awake;
+}
+
+size_t session_pool_held(const struct session_pool *pool)
+{
+    return pool->awake.held + pool->awake.resting;
 }
 
 struct record *session_pool_fields(const struct session_settings *settings)

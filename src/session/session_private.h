@@ -2,6 +2,7 @@
 #ifndef MAILTAP_SESSION_SESSION_PRIVATE_H
 #define MAILTAP_SESSION_SESSION_PRIVATE_H
 
+#include "base/buf.h"
 #include "capture/flow.h"
 #include "session/dissector.h"
 #include "session/filter.h"
@@ -47,9 +48,9 @@ struct dialogue {
     size_t logged;      /* in this part */
     uint64_t logged_to; /* place behind the last command in the log */
     struct tally verbs, replies;
-    struct gap gap[2];        /* the last loss of each side, among lines */
-    struct mark last_command; /* the first octet of the last one read */
-    uint64_t owed;            /* replies to commands that the queue had no room for */
+    struct gap gap[2];  /* the last loss of each side, among lines */
+    uint64_t last_seen; /* of the first octet of the last one read */
+    uint64_t owed;      /* replies to commands that the queue had no room for */
 };
 
 struct layer {
@@ -58,13 +59,19 @@ struct layer {
     struct input below[2];
 };
 
-struct session {
+struct session {                      /* awake; see session_rest.c */
+    struct flow *flow;                /* the first two as in struct resting */
+    uint32_t is_resting;              /* never */
+    uint32_t changes;                 /* counts calls that change something: an offer goes on while it grows */
+    size_t held;                      /* what it takes, as last counted */
+    struct session *fresher, *staler; /* the others that are awake */
+    bool recent;                      /* something was done since it was last looked at */
+    bool busy;                        /* see session_busy() */
     const struct session_settings *settings;
-    struct flow *flow;
     const struct dissector *dissector; /* null: not chosen yet, or none fits */
     void *state;
     struct input in[2];
-    struct layer layers[SESSION_LAYERS];
+    struct layer *layers; /* SESSION_LAYERS of them, or null */
     unsigned layer_count;
     struct input *offered; /* the pair of inputs being offered now */
     struct record *facts;
@@ -72,7 +79,6 @@ struct session {
     uint64_t early_seen, early_end; /* what the first octets read of the client had seen; where those that had ended */
     struct session_names *names;    /* null until the first record */
     uint32_t *notes;                /* counts by enum note; null until the first */
-    uint64_t changes;               /* counts calls that change something: an offer goes on while it grows */
     unsigned name;                  /* which of the dissector's names */
     unsigned part;
     int64_t part_began;
@@ -83,7 +89,9 @@ struct session {
     bool unrecognised, ending, opaque, implicit_tls, encrypted, gone;
 };
 
-struct session_pool *session_pool_new(void);
+/* Octets that sessions may take while awake; beyond, those that are quiet for the longest are put to rest. 0: also the
+   one in use, when its call returns. */
+struct session_pool *session_pool_new(size_t awake);
 void session_pool_free(struct session_pool *pool); /* when the last session is freed */
 
 struct session *session_new(const struct session_settings *settings, struct flow *flow);
@@ -100,15 +108,55 @@ void session_offer(struct session *s);
 bool session_end(struct session *s, enum close how);
 void session_free(struct session *s);
 
-/* What its memory costs, for the budget. */
+/* What it takes of memory now, all in all, and what all sessions of a pool take: that changes also when others are put
+   to rest. */
 size_t session_held(const struct session *s);
+size_t session_pool_held(const struct session_pool *pool);
+
+/* Is it in the middle of something: does a command wait for its reply, a transaction or a message for its end, what was
+   said for more? */
+bool session_busy(const struct session *s);
 
 const char *session_proto(const struct session *s);
 
 /* Where it stands: the server's port, or what a proxy was asked for. */
 uint16_t session_service(const struct session *s);
 
-/* session_pool.c */
+/* --- session_rest.c: sessions that are quiet are kept in little room --- */
+
+/* What the engine has may be at rest: makes it a session again, and the flow's. */
+struct session *session_awake(struct session *s);
+
+/* It is there from now on; something was done, and what it holds may have changed; it is about to be freed. */
+void session_rest_begin(struct session *s);
+void session_rest_settle(struct session *s);
+void session_rest_end(struct session *s);
+
+/* Would an offer change nothing? Only of one that is at rest. */
+bool session_rests_on(const struct session *s);
+
+/* Is nothing of what comes read any more? */
+bool session_is_deaf(const struct session *s);
+
+/* --- session_pool.c --- */
+
+struct resting;
+
+struct awake { /* the sessions that are not at rest, the one that did something last in front */
+    struct session *freshest, *stalest;
+    size_t held, most; /* octets */
+    size_t resting;    /* what those at rest take */
+    struct buf about, entries;
+    void *stream; /* of the compressor; null until the first rest */
+    uint8_t *dictionary;
+    size_t dictionary_len;
+};
+
+/* What of a session is put away at most; one that has more of either stays awake, or rests with that outside. */
+#define ABOUT_MOST   16384
+#define ENTRIES_MOST 8192
+
+struct awake *session_pool_awake(struct session_pool *pool);
 
 /* An empty record for a command's fields, and its return: they are used again. */
 struct record *session_pool_fields(const struct session_settings *settings);
@@ -118,13 +166,18 @@ void session_pool_return(const struct session_settings *settings, struct record 
 #define SHA1_SIZE 20
 void session_pool_sha1(struct session_pool *pool, const uint8_t *data, size_t len, uint8_t digest[static SHA1_SIZE]);
 
-/* session_record.c */
+/* --- session_record.c --- */
+
+extern const size_t session_names_size;
+
 void session_emit_own(struct session *s, bool last, enum close how);
 
 /* dialogue.c */
 void dialogue_release(struct session *s);
 void dialogue_flush(struct session *s); /* every command left goes into the log as it is */
 void tally_add(struct tally *t, struct bytes key);
+size_t tally_cap(const struct tally *t); /* entries there is room for */
+size_t dialogue_held(const struct session *s);
 
 /* Where servers of this protocol are found. */
 const struct dissector *dissector_of_port(uint16_t port, unsigned *name, bool *tls);

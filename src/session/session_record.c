@@ -21,6 +21,8 @@ struct session_names { /* how records call the session */
     char community[COMMUNITY_SIZE];
 };
 
+const size_t session_names_size = sizeof(struct session_names);
+
 static const char hex[] = "0123456789abcdef";
 
 static void format_mac(const uint8_t mac[6], char text[18])

@@ -149,7 +149,9 @@ static bool run(const char *path, const struct options *opt)
         return false;
     }
     s.several = checks_several(&s.trace);
+    s.settings.restless = true;
     replay(&s.settings, &s.trace, &s.ndjson);
+    s.settings.restless = false;
     s.order = !checks_acks_unusable(buf_bytes(&s.ndjson));
     /* Beyond --hold nobody waits for what was captured late: the dialogue sets it to see just that. */
     s.order = s.order && s.settings.hold == 0;
