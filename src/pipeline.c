@@ -81,26 +81,38 @@ static struct stats_counts counts_now(const struct pipeline *p)
     return now;
 }
 
-static void cut_interval(struct pipeline *p, uint64_t number, int64_t reached)
+static __attribute__((noinline)) void cut_interval(struct pipeline *p, uint64_t number, int64_t reached)
 {
     struct stats_counts now = counts_now(p);
     struct stats_span span = stats_clock_cut(&p->stats, reached);
     workers_cut(p->workers, number, &span, &now);
 }
 
-static void take_frame(struct pipeline *p, struct frame *frame)
+static __attribute__((noinline)) void show_progress(const struct pipeline *p)
+{
+    if (p->direct)
+        recorder_progress(p->recorder, p->frames);
+}
+
+static __attribute__((noinline)) void take_mail(struct pipeline *p, const struct frame *frame)
 {
     struct packet packet;
+    if (!decode(p->decoder, frame, &packet))
+        return;
+    if (lanes_clock_reach(&p->clock, packet.when))
+        workers_tick(p->workers, packet.frame, p->clock.now);
+    workers_packet(p->workers, &packet);
+}
+
+static void take_frame(struct pipeline *p, struct frame *frame)
+{
     frame->number = ++p->frames;
     if (stats_clock_packet(&p->stats, frame->when))
         cut_interval(p, frame->number, frame->when);
-    if (decode(p->decoder, frame, &packet) && engine_follows(&p->options->engine, &packet)) {
-        if (lanes_clock_reach(&p->clock, packet.when))
-            workers_tick(p->workers, packet.frame, p->clock.now);
-        workers_packet(p->workers, &packet);
-    }
-    if (p->direct && p->frames % PROGRESS_EVERY == 0)
-        recorder_progress(p->recorder, p->frames);
+    if (!decoder_skips(p->decoder, frame))
+        take_mail(p, frame);
+    if (p->frames % PROGRESS_EVERY == 0)
+        show_progress(p);
 }
 
 /* Several files are given as -r a -r b; a shell pattern leaves the others among the filter's words. */
@@ -369,6 +381,8 @@ enum exit_code pipeline_run(const struct options *o, const volatile sig_atomic_t
     if (!p.recorder)
         return code;
     p.decoder = decoder_new(&o->engine.limits);
+    if (!o->engine.any_port)
+        decoder_follow(p.decoder, o->engine.ports);
     p.workers = workers_new(&o->engine, count, p.recorder, err);
     if (p.workers)
         code = run(&p);

@@ -14,6 +14,8 @@
 /* A snap length too small by less than this is a writer's mistake, as with segmentation offload. */
 #define SNAPLEN_SLACK UINT32_C(65535)
 
+#define USUAL_HEADER 16
+
 static bool magic_known(uint32_t magic)
 {
     return magic == MAGIC_MICROSECONDS || magic == MAGIC_NANOSECONDS || magic == MAGIC_MODIFIED;
@@ -28,21 +30,20 @@ bool classic_open(struct classic *f, const uint8_t header[static CLASSIC_HEADER]
 {
     *f = (struct classic){.swapped = !magic_known(host32(header, false))};
     uint32_t magic = host32(header, f->swapped);
-    f->nanoseconds = magic == MAGIC_NANOSECONDS;
-    f->header = magic == MAGIC_MODIFIED ? 24 : 16;
+    f->unit = magic == MAGIC_NANOSECONDS ? 1 : CLOCK_US;
+    f->header = magic == MAGIC_MODIFIED ? 24 : USUAL_HEADER;
     uint16_t major = host16(header + 4, f->swapped);
     f->minor = host16(header + 6, f->swapped);
     if (major != 2)
         return error_set(err, "is a pcap file of version %u.%u; 2.4 is the one in use", major, f->minor);
+    f->usual = !f->swapped && f->header == USUAL_HEADER && f->minor >= 4;
     f->snaplen = host32(header + 16, f->swapped);
+    f->most = FRAME_MAX;
+    if (f->snaplen && f->snaplen < FRAME_MAX - SNAPLEN_SLACK)
+        f->most = f->snaplen + SNAPLEN_SLACK;
     /* The upper half says how long the frame check sequence is: IP's own length keeps it out of the payload. */
     f->link = (uint16_t)host32(header + 20, f->swapped);
     return true;
-}
-
-static int64_t when(const struct classic *f, uint32_t seconds, uint32_t fraction)
-{
-    return seconds * CLOCK_S + (f->nanoseconds ? fraction : fraction * CLOCK_US);
 }
 
 static enum source_status damaged(const struct classic *f, uint64_t offset, uint32_t len, struct error *err)
@@ -52,6 +53,25 @@ static enum source_status damaged(const struct classic *f, uint64_t offset, uint
               " octets, the file's snap length is %" PRIu32,
               offset, len, f->snaplen);
     return SOURCE_BROKEN;
+}
+
+bool classic_usual(const struct classic *f, struct window *in, struct frame *frame)
+{
+    const uint8_t *head = window_at(in);
+    size_t here = in->to - in->from;
+    if (!f->usual || here < USUAL_HEADER)
+        return false;
+    uint32_t len = host32(head + 8, false), wire = host32(head + 12, false);
+    if (len > f->most || len > here - USUAL_HEADER)
+        return false;
+    *frame = (struct frame){
+        .when = host32(head, false) * CLOCK_S + (int64_t)host32(head + 4, false) * f->unit,
+        .data = {head + USUAL_HEADER, len},
+        .wire = wire > len ? wire : len,
+        .link = f->link,
+    };
+    window_take(in, USUAL_HEADER + len);
+    return true;
 }
 
 enum source_status classic_next(struct classic *f, struct window *in, struct frame *frame, struct error *err)
@@ -67,14 +87,14 @@ enum source_status classic_next(struct classic *f, struct window *in, struct fra
         len = wire;
         wire = other;
     }
-    if (len > FRAME_MAX || (f->snaplen && len > f->snaplen && len - f->snaplen > SNAPLEN_SLACK))
+    if (len > f->most)
         return damaged(f, offset, len, err);
     s = window_want(in, (size_t)f->header + len);
     if (s != WINDOW_READY)
         return window_stop(in, s, "record", offset, err);
     head = window_at(in);
     *frame = (struct frame){
-        .when = when(f, host32(head, f->swapped), host32(head + 4, f->swapped)),
+        .when = host32(head, f->swapped) * CLOCK_S + (int64_t)host32(head + 4, f->swapped) * f->unit,
         .data = {head + f->header, len},
         .wire = wire > len ? wire : len,
         .link = f->link,

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "layers.h"
+#include "link_type.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct decoder {
     struct decode_counts counts;
     struct ipfrag *ipfrag;
     unsigned tunnels;
+    struct port_set *ports; /* null: all are followed */
 };
 
 struct decoder *decoder_new(const struct limits *limits)
@@ -34,7 +36,17 @@ void decoder_free(struct decoder *d)
     if (!d)
         return;
     ipfrag_free(d->ipfrag);
+    free(d->ports);
     free(d);
+}
+
+void decoder_follow(struct decoder *d, const uint16_t *ports)
+{
+    if (!d->ports)
+        d->ports = memory_get(sizeof *d->ports);
+    *d->ports = (struct port_set){{0}};
+    for (; *ports; ports++)
+        d->ports->words[*ports / 64] |= UINT64_C(1) << *ports % 64;
 }
 
 const struct decode_counts *decoder_counts(const struct decoder *d)
@@ -45,6 +57,8 @@ const struct decode_counts *decoder_counts(const struct decoder *d)
 /* A header cut behind its flags still says enough to know that there was data, and how much. */
 static enum layer tcp(struct walk *w)
 {
+    if (w->rest.len >= 4 && !walk_follows(w, be16(w->rest.data), be16(w->rest.data + 2)))
+        return walk_drop(&w->counts->other_ports);
     if (w->wire < TCP_HEADER)
         return walk_drop(&w->counts->bad_tcp);
     const uint8_t *p = walk_peek(w, TCP_FLAGS);
@@ -116,11 +130,43 @@ static enum layer step(struct walk *w, enum layer layer)
     return layer;
 }
 
+bool decoder_skips(struct decoder *d, const struct frame *frame)
+{
+    enum { TYPE_AT = 12, TAG = 4, TYPE = 2, IPV4_HEADER = 20, IPV6_HEADER = 40, PORTS = 4 };
+    const uint8_t *p = frame->data.data + TYPE_AT;
+    size_t len = frame->data.len;
+    if (frame->link != LINK_ETHERNET || len < TYPE_AT + TAG + TYPE + IPV4_HEADER + PORTS)
+        return false;
+    if (be16(p) == TYPE_VLAN)
+        p += TAG;
+    uint8_t protocol;
+    if (be16(p) == TYPE_IPV4 && p[2] == 0x45 && !(be16(p + 8) & IPV4_FRAGMENTED)) {
+        protocol = p[11];
+        p += TYPE + IPV4_HEADER;
+    } else if (be16(p) == TYPE_IPV6 && p[2] >> 4 == 6 && len >= TYPE_AT + TAG + TYPE + IPV6_HEADER + PORTS) {
+        protocol = p[8];
+        p += TYPE + IPV6_HEADER;
+    } else {
+        return false;
+    }
+    uint16_t sport = be16(p), dport = be16(p + 2);
+    if (protocol == PROTOCOL_TCP && d->ports && !port_set_has(d->ports, dport) && !port_set_has(d->ports, sport)) {
+        d->counts.other_ports++;
+        return true;
+    }
+    if (protocol == PROTOCOL_UDP && !udp_may_tunnel(sport, dport)) {
+        d->counts.not_tcp++;
+        return true;
+    }
+    return false;
+}
+
 bool decode(struct decoder *d, const struct frame *frame, struct packet *ret)
 {
     *ret = (struct packet){.frame = frame->number, .when = frame->when, .iface = frame->iface};
     struct walk w = {.counts = &d->counts,
                      .ipfrag = d->ipfrag,
+                     .ports = d->ports,
                      .packet = ret,
                      .rest = frame->data,
                      .wire = frame->wire < WIRE_MAX ? frame->wire : WIRE_MAX,

@@ -18,9 +18,17 @@ struct decoder;
 struct decoder *decoder_new(const struct limits *limits);
 void decoder_free(struct decoder *d);
 
+/* From now on only segments from or to one of these ports, 0 at the end, are worth anything: the others are told by as
+   little as that takes, and counted as other_ports. */
+void decoder_follow(struct decoder *d, const uint16_t *ports);
+
 /* True: *ret is a TCP segment (perhaps one that this frame, the last of its fragments, completed). Its payload is a
    view into the frame or into the decoder, until the next call. */
 bool decode(struct decoder *d, const struct frame *frame, struct packet *ret);
+
+/* Most of what a link carries is no mail, and nearly all of that is plain Ethernet, IP and a port that is not followed.
+   True: it is one of these, it is counted, and decode() need not be asked, which would give nothing. */
+bool decoder_skips(struct decoder *d, const struct frame *frame);
 
 const struct decode_counts *decoder_counts(const struct decoder *d);
 

@@ -103,9 +103,10 @@ static enum source_status next_unfiltered(struct file_source *src, struct frame 
     return classic_next(&src->classic, &src->in, frame, err);
 }
 
-static enum source_status file_next(struct source *source, struct frame *frame, struct error *err)
+/* Any frame; and what stops the source stops it for good. */
+static __attribute__((noinline)) enum source_status next_any(struct file_source *src, struct frame *frame,
+                                                             struct error *err)
 {
-    struct file_source *src = (struct file_source *)source;
     if (src->ended == SOURCE_FRAME) {
         struct error why;
         enum source_status s;
@@ -116,11 +117,25 @@ static enum source_status file_next(struct source *source, struct frame *frame, 
             return s;
         src->ended = s;
         if (s == SOURCE_BROKEN)
-            error_set(&src->why, "\"%s\" %s", source->name, why.text);
+            error_set(&src->why, "\"%s\" %s", src->source.name, why.text);
     }
     if (src->ended == SOURCE_BROKEN && err)
         *err = src->why;
     return src->ended;
+}
+
+static bool is_usual(struct file_source *src, struct frame *frame)
+{
+    if (src->is_pcapng)
+        return pcapng_usual(&src->pcapng, &src->in, frame);
+    return classic_usual(&src->classic, &src->in, frame);
+}
+
+static enum source_status file_next(struct source *source, struct frame *frame, struct error *err)
+{
+    struct file_source *src = (struct file_source *)source;
+    bool plain = src->ended == SOURCE_FRAME && !src->expression;
+    return plain && is_usual(src, frame) ? SOURCE_FRAME : next_any(src, frame, err);
 }
 
 static void file_free(struct source *source)

@@ -15,11 +15,14 @@
 struct source *source_open_fd(int fd, const char *name, struct error *err);
 
 struct classic { /* a pcap file */
-    bool swapped, nanoseconds;
+    bool swapped;
+    bool usual;     /* nothing of what follows is out of the ordinary */
     uint8_t header; /* octets of a record header */
     uint16_t minor; /* before 2.4 the two lengths of a record could be the other way round */
     uint16_t link;
+    uint32_t unit; /* of the times' fractions, ns */
     uint32_t snaplen;
+    uint32_t most; /* octets of a frame; a record that claims more is damaged */
 };
 
 #define CLASSIC_HEADER 24
@@ -30,6 +33,10 @@ bool classic_is(const uint8_t magic[static 4]);
 /* Reads the file header; false, with a sentence without the file's name, when it is none. */
 bool classic_open(struct classic *f, const uint8_t header[static CLASSIC_HEADER], struct error *err);
 
+/* The frame that is nearly always next: in this machine's byte order, its record whole and in the window. False, and
+   nothing is taken: ask classic_next(). */
+bool classic_usual(const struct classic *f, struct window *in, struct frame *frame);
+
 /* As source_next(), the sentence without the file's name. */
 enum source_status classic_next(struct classic *f, struct window *in, struct frame *frame, struct error *err);
 
@@ -39,6 +46,8 @@ struct interface { /* of an interface description block */
     uint8_t bits; /* time counts in 2^-bits seconds, where per_second is 0 */
     uint64_t per_second;
     int64_t offset; /* if_tsoffset, seconds */
+    uint64_t plain; /* counts below are times of `unit` ns each, without any more arithmetic */
+    uint32_t unit;
 };
 
 struct pcapng {
@@ -52,6 +61,10 @@ struct pcapng {
 
 bool pcapng_is(const uint8_t magic[static 4]);
 void pcapng_release(struct pcapng *f);
+
+/* As classic_usual(), for an enhanced packet block. */
+bool pcapng_usual(struct pcapng *f, struct window *in, struct frame *frame);
+
 enum source_status pcapng_next(struct pcapng *f, struct window *in, struct frame *frame, struct error *err);
 
 /* Reads up to the first interface description block, or to whatever stops pcapng_next() too, which will then say so.

@@ -1,22 +1,8 @@
 /* IPv4 (RFC 791) and IPv6 (RFC 8200) with its extension headers. */
 #include "layers.h"
 
-enum {
-    PROTOCOL_HOP_BY_HOP = 0,
-    PROTOCOL_IPV4 = 4,
-    PROTOCOL_TCP = 6,
-    PROTOCOL_UDP = 17,
-    PROTOCOL_IPV6 = 41,
-    PROTOCOL_ROUTING = 43,
-    PROTOCOL_FRAGMENT = 44,
-    PROTOCOL_GRE = 47,
-    PROTOCOL_AUTHENTICATION = 51,
-    PROTOCOL_DESTINATION = 60
-};
-
-#define IPV4_FRAGMENTED 0x3fff /* more fragments, or an offset */
-#define IPV4_MORE       0x2000
-#define IPV4_OFFSET     0x1fff
+#define IPV4_MORE   0x2000
+#define IPV4_OFFSET 0x1fff
 
 static enum layer layer_of_protocol(struct walk *w, uint8_t protocol)
 {
@@ -47,24 +33,27 @@ static enum layer layer_of_protocol(struct walk *w, uint8_t protocol)
     return walk_drop(&w->counts->not_tcp);
 }
 
-/* Does the first fragment show that the datagram is not for us? Those that follow do not show it. */
-static bool is_unwanted(struct walk *w, uint8_t protocol)
+/* Where the datagram counts if its first fragment shows that it is not for us; null if not. Those that follow do not
+   show it. */
+static uint64_t *unwanted(struct walk *w, uint8_t protocol)
 {
+    const uint8_t *p = w->rest.data;
     switch (protocol) {
     case PROTOCOL_TCP:
+        return w->rest.len >= 4 && !walk_follows(w, be16(p), be16(p + 2)) ? &w->counts->other_ports : NULL;
+    case PROTOCOL_UDP:
+        return w->rest.len >= 4 && udp_may_tunnel(be16(p), be16(p + 2)) ? NULL : &w->counts->not_tcp;
     case PROTOCOL_AUTHENTICATION:
     case PROTOCOL_IPV4:
     case PROTOCOL_IPV6:
     case PROTOCOL_GRE:
-        return false;
-    case PROTOCOL_UDP:
-        return w->rest.len < 4 || !udp_may_tunnel(be16(w->rest.data), be16(w->rest.data + 2));
+        return NULL;
     case PROTOCOL_HOP_BY_HOP:
     case PROTOCOL_ROUTING:
     case PROTOCOL_DESTINATION:
-        return w->packet->ip_version != 6;
+        return w->packet->ip_version == 6 ? NULL : &w->counts->not_tcp;
     }
-    return true;
+    return &w->counts->not_tcp;
 }
 
 /* Goes on with the whole datagram when this was its last missing fragment. */
@@ -79,7 +68,7 @@ static enum layer fragment(struct walk *w, uint8_t protocol, uint32_t id, uint32
         .id = id,
         .offset = offset,
         .more = more,
-        .unwanted = !offset && is_unwanted(w, protocol),
+        .unwanted = offset ? NULL : unwanted(w, protocol),
         .data = w->rest,
         .wire = w->wire,
         .when = packet->when,
@@ -133,7 +122,7 @@ enum layer ipv4(struct walk *w)
     uint16_t field = be16(p + 6);
     if (!(field & IPV4_FRAGMENTED))
         return layer_of_protocol(w, p[9]);
-    if (p[9] != PROTOCOL_UDP && is_unwanted(w, p[9])) /* not worth the memory */
+    if (p[9] != PROTOCOL_TCP && p[9] != PROTOCOL_UDP && unwanted(w, p[9])) /* whatever fragment it is */
         return walk_drop(&w->counts->not_tcp);
     return fragment(w, p[9], packet->ip_id, (field & IPV4_OFFSET) * 8U, field & IPV4_MORE);
 }

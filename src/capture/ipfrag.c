@@ -40,7 +40,7 @@ struct pending {
     uint32_t wire; /* 0: the last fragment has not come */
     uint8_t protocol;
     bool overlap;
-    bool unwanted; /* nothing is kept: only that it is so */
+    uint64_t *unwanted; /* not null: nothing is kept, this counts */
 };
 
 struct ipfrag {
@@ -154,14 +154,15 @@ static void forget(struct ipfrag *f, struct pending *p)
 }
 
 /* Forgets what is held of it, and it as soon as its last fragment comes, as they mostly come in order. */
-static void refuse(struct ipfrag *f, struct pending *p, bool more)
+static void refuse(struct ipfrag *f, struct pending *p, const struct fragment *fragment)
 {
-    f->counts->not_tcp++;
-    if (!more) {
+    if (!p->unwanted)
+        p->unwanted = fragment->unwanted;
+    ++*p->unwanted;
+    if (!fragment->more) {
         forget(f, p);
         return;
     }
-    p->unwanted = true;
     f->held -= p->held - sizeof *p;
     p->held = sizeof *p;
     for (struct piece *q = p->first, *next; q; q = next) {
@@ -304,7 +305,7 @@ bool ipfrag_add(struct ipfrag *f, const struct fragment *given, struct datagram 
     struct pending *p = find(f, &fragment);
     bool begins = !fragment.offset && (!p->first || p->first->start);
     if (p->unwanted || (begins && fragment.unwanted)) {
-        refuse(f, p, fragment.more);
+        refuse(f, p, &fragment);
         keep_limit(f);
         return false;
     }

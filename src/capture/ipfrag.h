@@ -12,7 +12,9 @@ struct fragment {
     uint32_t id;
     uint32_t offset; /* octets */
     bool more;
-    bool unwanted; /* its content shows that the datagram is not worth the memory: the others are not kept either */
+    /* Where to count, when its content shows that the datagram is not worth the memory: the others are not kept either.
+     */
+    uint64_t *unwanted;
     struct bytes data;
     uint32_t wire; /* octets that were sent; data.len or, cut by the snap length, more */
     int64_t when;
@@ -32,8 +34,8 @@ struct ipfrag;
 struct ipfrag *ipfrag_new(const struct limits *limits, struct decode_counts *counts);
 void ipfrag_free(struct ipfrag *f);
 
-/* True: the fragment completed *ret. The fragment's octets are copied. Those of datagrams that are unwanted, and come
-   after what showed it, count as not_tcp. */
+/* True: the fragment completed *ret. The fragment's octets are copied. Those of an unwanted datagram, from the one on
+   that shows it, count where that one says. */
 bool ipfrag_add(struct ipfrag *f, const struct fragment *fragment, struct datagram *ret);
 
 #endif

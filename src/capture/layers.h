@@ -7,6 +7,37 @@
 #include "capture/decode.h"
 #include "ipfrag.h"
 
+/* EtherTypes, https://www.iana.org/assignments/ieee-802-numbers */
+enum {
+    TYPE_LLC = 0x0004, /* Linux cooked only */
+    TYPE_IPV4 = 0x0800,
+    TYPE_BRIDGED = 0x6558, /* an Ethernet frame, in a tunnel */
+    TYPE_VLAN = 0x8100,
+    TYPE_IPV6 = 0x86dd,
+    TYPE_MPLS = 0x8847,
+    TYPE_MPLS_MULTICAST = 0x8848,
+    TYPE_PPPOE_SESSION = 0x8864,
+    TYPE_PROVIDER_VLAN = 0x88a8,
+    TYPE_OLD_QINQ = 0x9100,
+    TYPE_OLDER_QINQ = 0x9200
+};
+
+/* IP protocols and IPv6 next headers. */
+enum {
+    PROTOCOL_HOP_BY_HOP = 0,
+    PROTOCOL_IPV4 = 4,
+    PROTOCOL_TCP = 6,
+    PROTOCOL_UDP = 17,
+    PROTOCOL_IPV6 = 41,
+    PROTOCOL_ROUTING = 43,
+    PROTOCOL_FRAGMENT = 44,
+    PROTOCOL_GRE = 47,
+    PROTOCOL_AUTHENTICATION = 51,
+    PROTOCOL_DESTINATION = 60
+};
+
+#define IPV4_FRAGMENTED 0x3fff /* more fragments, or an offset */
+
 enum layer {
     LAYER_NONE, /* nothing for us, and counted; or a fragment that is held */
     LAYER_ETHERNET,
@@ -31,9 +62,19 @@ enum layer {
     LAYER_SEGMENT, /* the packet is complete */
 };
 
+struct port_set { /* a bit for each */
+    uint64_t words[65536 / 64];
+};
+
+static inline bool port_set_has(const struct port_set *set, uint16_t port)
+{
+    return set->words[port / 64] >> port % 64 & 1;
+}
+
 struct walk { /* invariant: rest.len <= wire */
     struct decode_counts *counts;
     struct ipfrag *ipfrag;
+    const struct port_set *ports; /* that are followed; null: all */
     struct packet *packet;
     struct bytes rest; /* captured and not yet read */
     uint32_t wire;     /* the same, as sent */
@@ -111,6 +152,12 @@ static inline enum layer walk_enter(struct walk *w, enum encap e, enum layer inn
     w->inside = true;
     walk_encap(w, e);
     return inner;
+}
+
+/* Is the segment with these ports one to go on with? */
+static inline bool walk_follows(const struct walk *w, uint16_t sport, uint16_t dport)
+{
+    return !w->ports || port_set_has(w->ports, dport) || port_set_has(w->ports, sport);
 }
 
 /* Could this be the beginning of an IP datagram? What was not captured may be anything. */

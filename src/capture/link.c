@@ -4,19 +4,6 @@
 
 #define LABELS_MAX 16
 
-enum {
-    TYPE_LLC = 0x0004, /* Linux cooked only */
-    TYPE_IPV4 = 0x0800,
-    TYPE_VLAN = 0x8100,
-    TYPE_IPV6 = 0x86dd,
-    TYPE_MPLS = 0x8847,
-    TYPE_MPLS_MULTICAST = 0x8848,
-    TYPE_PPPOE_SESSION = 0x8864,
-    TYPE_PROVIDER_VLAN = 0x88a8,
-    TYPE_OLD_QINQ = 0x9100,
-    TYPE_OLDER_QINQ = 0x9200
-};
-
 enum { PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057, PPP_MPLS = 0x0281, PPP_MPLS_MULTICAST = 0x0283 };
 
 enum layer layer_of_link(uint16_t link)

@@ -74,6 +74,16 @@ static bool set_resolution(struct interface *i, uint8_t resolution)
     return true;
 }
 
+/* Where a unit is so many whole nanoseconds, nearly all times need one multiplication: pcapng_usual(). */
+static void set_plain(struct interface *i)
+{
+    i->plain = 0;
+    if (i->offset || !i->per_second || i->per_second > (uint64_t)CLOCK_S)
+        return;
+    i->unit = (uint32_t)((uint64_t)CLOCK_S / i->per_second);
+    i->plain = (uint64_t)(WHEN_MAX / CLOCK_S) * i->per_second;
+}
+
 static int64_t when(const struct interface *i, uint64_t units)
 {
     uint64_t seconds, ns;
@@ -132,6 +142,7 @@ static enum block_status read_interface(struct pcapng *f, struct block *b)
     set_resolution(&i, TSRESOL_DEFAULT);
     if (!read_options(&i, b->at + 16, b->len - 20, f->swapped))
         return damaged(b, "has an option longer than itself, or a time resolution that 64 bits cannot count");
+    set_plain(&i);
     if (f->interface_count == f->interface_cap) {
         f->interface_cap = f->interface_cap ? f->interface_cap * 2 : 4;
         f->interfaces = memory_resize(f->interfaces, f->interface_cap * sizeof *f->interfaces);
@@ -247,6 +258,33 @@ static enum block_status read_block(struct pcapng *f, struct window *in, struct 
     if (status != BLOCK_STOP)
         window_take(in, b->len);
     return status;
+}
+
+bool pcapng_usual(struct pcapng *f, struct window *in, struct frame *frame)
+{
+    size_t here = in->to - in->from;
+    const uint8_t *at = window_at(in);
+    if (here < 32 || f->swapped || host32(at, false) != BLOCK_ENHANCED)
+        return false;
+    uint32_t len = host32(at + 4, false), iface = host32(at + 8, false), captured = host32(at + 20, false),
+             wire = host32(at + 24, false);
+    if (len > here || len < 32 || len % 4 || iface >= f->interface_count || captured > len - 32 ||
+        captured > FRAME_MAX || host32(at + len - 4, false) != len)
+        return false;
+    const struct interface *i = &f->interfaces[iface];
+    uint64_t units = (uint64_t)host32(at + 12, false) << 32 | host32(at + 16, false);
+    if (units >= i->plain)
+        return false;
+    f->last = (int64_t)(units * i->unit);
+    *frame = (struct frame){
+        .when = f->last,
+        .data = {at + 28, captured},
+        .wire = wire > captured ? wire : captured,
+        .link = i->link,
+        .iface = f->interfaces_before + iface,
+    };
+    window_take(in, len);
+    return true;
 }
 
 enum source_status pcapng_next(struct pcapng *f, struct window *in, struct frame *frame, struct error *err)

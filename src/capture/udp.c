@@ -16,8 +16,15 @@ enum {
 
 bool udp_may_tunnel(uint16_t sport, uint16_t dport)
 {
-    return dport == PORT_VXLAN || dport == PORT_OLD_VXLAN || dport == PORT_GENEVE || dport == PORT_GTP ||
-           dport == PORT_TEREDO || sport == PORT_TEREDO;
+    switch (dport) {
+    case PORT_GTP:
+    case PORT_TEREDO:
+    case PORT_VXLAN:
+    case PORT_GENEVE:
+    case PORT_OLD_VXLAN:
+        return true;
+    }
+    return sport == PORT_TEREDO;
 }
 
 static enum layer other(struct walk *w)
@@ -66,7 +73,7 @@ static enum layer vxlan(struct walk *w)
 /* Options are passed over, critical ones too: they concern whoever must act on the packet. */
 static enum layer geneve(struct walk *w)
 {
-    enum { CONTROL = 0x80, TYPE_BRIDGED = 0x6558, TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd };
+    enum { CONTROL = 0x80 };
     const uint8_t *p = walk_guess(w, 8);
     if (!p)
         return LAYER_NONE;

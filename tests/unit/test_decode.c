@@ -66,8 +66,8 @@ static bool decode_part(struct decoder *d, uint16_t link, struct bytes whole, si
 
 static uint64_t sum(const struct decode_counts *c)
 {
-    return c->not_ip + c->not_tcp + c->tunnels_exceeded + c->unknown_link + c->too_deep + c->short_frame +
-           c->cut_header + c->bad_ip + c->bad_tcp;
+    return c->not_ip + c->other_ports + c->not_tcp + c->tunnels_exceeded + c->unknown_link + c->too_deep +
+           c->short_frame + c->cut_header + c->bad_ip + c->bad_tcp;
 }
 
 static const struct {
@@ -518,8 +518,14 @@ static void unwanted_fragments(void **state)
         "4500001c 43210002 40010000 cb007101 cb007102 0000000000000000", /* ICMP */
         "60000000 00102c40" IPV6_ADDRESSES "3a00 0001 00004321 0000000000000000",
         "60000000 00102c40" IPV6_ADDRESSES "3a00 0008 00004321 0000000000000000",
+        "4500001c 43222000 40060000 cb007101 cb007102 c35001bb 01000000", /* TCP, another port */
+        "4500001c 43222001 40060000 cb007101 cb007102 0000000000000000",
+        "4500001c 43220002 40060000 cb007101 cb007102 0000000000000000",
     };
+    enum { TCP_FROM = 6 };
+    static const uint16_t ports[] = {25, 0};
     struct decoder *d = fresh();
+    decoder_follow(d, ports);
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         struct buf b;
         struct packet p;
@@ -527,13 +533,54 @@ static void unwanted_fragments(void **state)
         buf_init(&b, 1024);
         put_hex(&b, pieces[i]);
         assert_false(decode_part(d, 101, buf_bytes(&b), b.len, &p, &copy));
-        assert_int_equal(decoder_counts(d)->not_tcp, i + 1);
+        assert_int_equal(decoder_counts(d)->not_tcp, i < TCP_FROM ? i + 1 : TCP_FROM);
+        assert_int_equal(sum(decoder_counts(d)), i + 1);
         free(copy);
         buf_release(&b);
     }
     assert_int_equal(decoder_counts(d)->fragments, 0);
     assert_int_equal(sum(decoder_counts(d)), sizeof pieces / sizeof *pieces);
     decoder_free(d);
+}
+
+/* Of ports that nobody follows: by the short way or by the walk, it is the same, and only what that takes is read. */
+static void other_ports(void **state)
+{
+    (void)state;
+    static const uint16_t followed[] = {25, 65535, 0}, mirrored[] = {50000, 0}, others[] = {24, 26, 89, 1, 0};
+    static const uint16_t *const lists[] = {followed, mirrored, others};
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        struct buf b;
+        buf_init(&b, 1024);
+        put_hex(&b, layers[i].hex);
+        size_t tcp = b.len;
+        put_hex(&b, TCP QUIT);
+        for (unsigned k = 0; k < 3; k++) {
+            struct decoder *d = fresh();
+            decoder_follow(d, followed);
+            decoder_follow(d, lists[k]);
+            for (size_t captured = 0; captured <= b.len; captured++) {
+                struct packet p;
+                uint8_t *copy;
+                struct decode_counts before = *decoder_counts(d);
+                bool found = decode_part(d, layers[i].link, buf_bytes(&b), captured, &p, &copy);
+                assert_int_equal(found, k < 2 && captured >= tcp + 14);
+                assert_int_equal(decoder_counts(d)->other_ports - before.other_ports, k == 2 && captured >= tcp + 4);
+                assert_int_equal(sum(decoder_counts(d)) - sum(&before), !found);
+                struct frame frame = {.data = {copy, captured}, .wire = (uint32_t)b.len, .link = layers[i].link};
+                before = *decoder_counts(d);
+                bool skipped = decoder_skips(d, &frame);
+                assert_false(skipped && (found || captured < tcp + 4));
+                assert_int_equal(decoder_counts(d)->other_ports - before.other_ports, skipped);
+                assert_int_equal(sum(decoder_counts(d)) - sum(&before), skipped);
+                if (i < 2 && k == 2 && captured == b.len)
+                    assert_true(skipped); /* plain Ethernet */
+                free(copy);
+            }
+            decoder_free(d);
+        }
+        buf_release(&b);
+    }
 }
 
 /* As many tunnels as the limit allows, and one more; without any. */
@@ -576,6 +623,7 @@ int main(void)
         cmocka_unit_test(fragments_of_tunnels),
         cmocka_unit_test(unwanted_fragments),
         cmocka_unit_test(nested),
+        cmocka_unit_test(other_ports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
