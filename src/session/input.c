@@ -117,14 +117,23 @@ static struct mark mark_in(const struct input *in, const struct piece *p, uint64
 }
 
 /* The mark of the octet at that offset in the run before the first gap. */
-static struct mark mark_at(const struct input *in, size_t offset)
+static struct mark mark_at(struct input *in, size_t offset)
 {
     const struct piece *p = &in->pieces[in->piece_first];
-    while (offset >= p->len) {
-        offset -= (size_t)p->len;
+    if (offset < p->len)
+        return mark_in(in, p, offset);
+    size_t from = 0;
+    if (offset >= in->hint_at) { /* pieces may be single octets: not from the first on each time */
+        from = in->hint_at;
+        p += in->hint;
+    }
+    while (offset - from >= p->len) {
+        from += (size_t)p->len;
         p++;
     }
-    return mark_in(in, p, offset);
+    in->hint = (size_t)(p - &in->pieces[in->piece_first]);
+    in->hint_at = from;
+    return mark_in(in, p, offset - from);
 }
 
 static void advance_piece(struct input *in, uint64_t n)
@@ -135,11 +144,20 @@ static void advance_piece(struct input *in, uint64_t n)
     if (!p->inner)
         p->origin.at += n;
     in->unread -= n;
+    in->hint = in->hint_at = 0;
     if (!p->len) {
+        in->incurious -= in->incurious > 0;
         in->piece_first++;
         if (!--in->piece_count)
             in->piece_first = 0;
     }
+}
+
+static void read_to(struct input *in, struct mark last)
+{
+    if (last.seen < in->last_read.seen)
+        in->incurious = 0;
+    in->last_read = last;
 }
 
 /* Reads n octets of the run. */
@@ -148,7 +166,7 @@ static void consume(struct input *in, size_t n)
     assert(n <= in->run);
     if (!n)
         return;
-    in->last_read = mark_at(in, n - 1);
+    read_to(in, mark_at(in, n - 1));
     in->data += n;
     in->len -= n;
     in->run -= n;
@@ -177,7 +195,7 @@ static bool gap_is_first(const struct input *in)
 
 static void consume_gap(struct input *in, uint64_t n)
 {
-    in->last_read = mark_in(in, &in->pieces[in->piece_first], n - 1);
+    read_to(in, mark_in(in, &in->pieces[in->piece_first], n - 1));
     advance_piece(in, n);
     in->broken = true;
     if (!gap_is_first(in))
@@ -217,14 +235,21 @@ bool input_unread(const struct input *in, struct mark *first)
     return in->piece_count != 0;
 }
 
-bool input_knows_more(const struct input *in, uint64_t *seen)
+bool input_knows_more(struct input *in, uint64_t *seen)
 {
-    for (size_t i = 0; i < in->piece_count; i++) {
-        *seen = mark_in(in, &in->pieces[in->piece_first + i], 0).seen;
+    for (; in->incurious < in->piece_count; in->incurious++) {
+        *seen = mark_in(in, &in->pieces[in->piece_first + in->incurious], 0).seen;
         if (*seen > in->last_read.seen)
             return true;
     }
     return false;
+}
+
+void input_trust_acks(struct input *in, bool unusable)
+{
+    if (in->acks_unusable != unusable)
+        in->incurious = 0;
+    in->acks_unusable = unusable;
 }
 
 bool input_gap_ahead(const struct input *in)
@@ -274,7 +299,7 @@ static size_t find_lf(const struct input *in, size_t from, size_t to)
 
 /* The line at that offset of the run. False: its end is not here. *next: the offset behind it. A line that a gap or the
    end of the stream cuts is one, with LINE_CUT, where `ended`. */
-static bool line_at(const struct input *in, size_t from, size_t known, bool ended, struct line *line, size_t *next)
+static bool line_at(struct input *in, size_t from, size_t known, bool ended, struct line *line, size_t *next)
 {
     size_t lf = find_lf(in, from > known ? from : known, in->run);
     size_t len = lf - from;
@@ -351,7 +376,11 @@ bool input_ahead(struct input *in, size_t n, struct line *line)
         return false;
     size_t from = 0;
     bool broken = in->broken;
-    for (size_t i = 0; line_at(in, from, 0, run_ended(in), line, &from); i++) {
+    if (!line_at(in, 0, in->scanned, run_ended(in), line, &from)) {
+        in->scanned = in->run;
+        return false;
+    }
+    for (size_t i = 0; !i || line_at(in, from, 0, run_ended(in), line, &from); i++) {
         line->broken = broken;
         broken = false;
         if (i == n)

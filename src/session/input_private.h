@@ -32,6 +32,8 @@ struct input {
     uint64_t end;    /* place behind the last octet fed */
     const struct limits *limits;
     struct mark last_read; /* of the last octet read */
+    size_t incurious;      /* of the unread pieces so many, from the first on, had not seen more than that */
+    size_t hint, hint_at;  /* a piece, from the first unread one on, and the offset in the run where it begins */
     size_t scanned;        /* no line end in the first so many unread octets */
     bool skipping;         /* inside the rest of an over-long line */
     bool broken;           /* a gap was the last thing read */
@@ -65,7 +67,10 @@ bool input_shift(struct input *in, struct bytes *data, struct piece *piece);
 bool input_pop_gap(struct input *in, uint64_t *len, struct mark *where);
 
 /* Had the sender of an unread octet received more than the sender of the last one read? How much, of the first such. */
-bool input_knows_more(const struct input *in, uint64_t *seen);
+bool input_knows_more(struct input *in, uint64_t *seen);
+
+/* From here on marks take `captured` for `seen`, or not. */
+void input_trust_acks(struct input *in, bool unusable);
 
 /* Octets it holds in memory, for the budget. */
 size_t input_held(const struct input *in);

@@ -179,7 +179,7 @@ bool session_behind(struct session *s, enum side side)
 
 bool session_patient(struct session *s, enum side side)
 {
-    const struct input *in = &s->offered[side], *other = &s->offered[side_other(side)];
+    struct input *in = &s->offered[side], *other = &s->offered[side_other(side)];
     struct mark first;
     uint64_t knows;
     if (s->ending || session_overheld(s, side) || !input_unread(in, &first))
@@ -512,9 +512,9 @@ static void trust_acks(struct session *s)
 {
     for (int side = 0; side < 2; side++) {
         bool unusable = tcp_acks_unusable(&s->flow->tcp, side);
-        s->in[side].acks_unusable = unusable;
+        input_trust_acks(&s->in[side], unusable);
         for (unsigned i = 0; i < s->layer_count; i++)
-            s->layers[i].below[side].acks_unusable = unusable;
+            input_trust_acks(&s->layers[i].below[side], unusable);
     }
 }
 
