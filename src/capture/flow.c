@@ -1,5 +1,6 @@
 #include "flow.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "slab.h"
 
@@ -202,8 +203,10 @@ static void take_from_list(struct flow_table *table, struct flow_head *head)
 
 void flow_set_order(struct flow_table *table, struct flow *f, enum flow_order order)
 {
-    if (f->head.order == order && (order == FLOW_ENDED || table->lists[order].busiest == f->head.name))
+    uint16_t second = (uint16_t)(f->last_when / CLOCK_S);
+    if (f->head.order == order && (order == FLOW_ENDED || second == f->moved))
         return;
+    f->moved = second;
     take_from_list(table, &f->head);
     add_to_list(table, &f->head, order);
 }

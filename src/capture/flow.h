@@ -33,6 +33,7 @@ struct flow_head { /* flows are linked by the names their slab gave them */
 struct flow {
     struct flow_head head;
     bool fragment_overlap;
+    uint16_t moved; /* the second in which it was last put at the busy end, modulo 2^16 */
     int64_t last_when;
     uint64_t last_frame;
     const struct path *path;
@@ -79,7 +80,8 @@ void flow_add_syn(struct flow_table *table, const struct packet *p, bool vlan_ap
 /* Notes that the segment belongs to it: times and tags. */
 void flow_touch(struct flow_table *table, struct flow *f, const struct packet *p);
 
-/* Puts it at the busy end of that list; one that has ended keeps its place among those. */
+/* Puts it at the busy end of that list, at most once in a second of capture time, which is as exact as idle connections
+   are looked for. One that has ended keeps its place among those. */
 void flow_set_order(struct flow_table *table, struct flow *f, enum flow_order order);
 
 /* The idlest of a list, and the next; null at the end. */
