@@ -12,7 +12,8 @@ static const char *const dropped[] = {
     "latency_us", NULL,
 };
 static const char *const dropped_inside[] = {"at_us", "latency_us", "frame", NULL};
-static const char *const dropped_loose[] = {"retrans", "dup_pkts", "late", "late_octets", "conflicting_overlap", NULL};
+static const char *const dropped_loose[] = {
+    "retrans", "dup_pkts", "late", "late_octets", "conflicting_overlap", "overlap_first", "overlap_last", NULL};
 
 static bool listed(const char *const *list, const char *key)
 {
