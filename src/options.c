@@ -19,6 +19,7 @@ enum option_key {
     OPTION_PORTS,
     OPTION_ANY_PORT,
     OPTION_VLAN_APART,
+    OPTION_CHECKSUMS,
     OPTION_HOLD,
     OPTION_MEMORY,
     OPTION_OVERLAP,
@@ -48,6 +49,7 @@ const struct option_info option_infos[] = {
     [OPTION_PORTS] = {"ports", "LIST", "TCP ports to look at (25,465,587,2525,24,110,995,143,993)", 0},
     [OPTION_ANY_PORT] = {"any-port", NULL, "look at every TCP connection; what is no mail has no record", 0},
     [OPTION_VLAN_APART] = {"vlan-apart", NULL, "the same addresses in two VLANs are two connections", 0},
+    [OPTION_CHECKSUMS] = {"checksums", NULL, "drop packets whose IP or TCP checksum is wrong", 0},
     [OPTION_HOLD] = {"hold", "OCTETS", "of one side that may wait for the other's, at most", 0},
     [OPTION_MEMORY] = {"memory", "SIZE", "for connections, at most (512M); what is worth least goes first", 0},
     [OPTION_OVERLAP] = {"overlap", "WHICH", "of octets sent twice with other content: first (default) or last", 0},
@@ -304,6 +306,9 @@ static bool apply(struct options *o, enum option_key key, const char *text, stru
         return true;
     case OPTION_VLAN_APART:
         o->engine.vlan_apart = true;
+        return true;
+    case OPTION_CHECKSUMS:
+        o->checksums = true;
         return true;
     case OPTION_HOLD:
         return number(key, text, 4096, UINT32_MAX, &o->engine.hold, err);

@@ -38,7 +38,7 @@ struct options {
     uint64_t count; /* packets after which to stop; 0: none */
     unsigned jobs;  /* threads that follow connections; 0: as many as there are processors */
     int snaplen;
-    bool promiscuous, quiet, verbose;
+    bool promiscuous, quiet, verbose, checksums;
     int64_t stats; /* ns of capture time between stats records; 0: only the final one */
     enum when colour, progress;
     uint16_t *ports;               /* what engine.ports points to, if --ports was given */

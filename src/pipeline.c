@@ -383,6 +383,8 @@ enum exit_code pipeline_run(const struct options *o, const volatile sig_atomic_t
     p.decoder = decoder_new(&o->engine.limits);
     if (!o->engine.any_port)
         decoder_follow(p.decoder, o->engine.ports);
+    if (o->checksums)
+        decoder_verify(p.decoder);
     p.workers = workers_new(&o->engine, count, p.recorder, err);
     if (p.workers)
         code = run(&p);

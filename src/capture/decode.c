@@ -2,6 +2,7 @@
 #include "decode.h"
 
 #include "base/memory.h"
+#include "checksum.h"
 #include "layers.h"
 #include "link_type.h"
 
@@ -20,6 +21,7 @@ struct decoder {
     struct decode_counts counts;
     struct ipfrag *ipfrag;
     unsigned tunnels;
+    bool verify;
     struct port_set *ports; /* null: all are followed */
 };
 
@@ -40,6 +42,11 @@ void decoder_free(struct decoder *d)
     free(d);
 }
 
+void decoder_verify(struct decoder *d)
+{
+    d->verify = true;
+}
+
 void decoder_follow(struct decoder *d, const uint16_t *ports)
 {
     if (!d->ports)
@@ -52,6 +59,19 @@ void decoder_follow(struct decoder *d, const uint16_t *ports)
 const struct decode_counts *decoder_counts(const struct decoder *d)
 {
     return &d->counts;
+}
+
+/* Over addresses, protocol and length, too (RFC 9293, 3.1; RFC 8200, 8.1). */
+static bool is_right(const struct walk *w)
+{
+    const struct packet *p = w->packet;
+    size_t len = p->ip_version == 4 ? 4 : 16;
+    const uint8_t words[8] = {(uint8_t)(w->wire >> 24), (uint8_t)(w->wire >> 16), (uint8_t)(w->wire >> 8),
+                              (uint8_t)w->wire, [7] = PROTOCOL_TCP};
+    uint64_t sum = checksum_add(0, bytes_of(p->src.octets, len));
+    sum = checksum_add(sum, bytes_of(p->dst.octets, len));
+    sum = checksum_add(sum, bytes_of(words, sizeof words));
+    return checksum_is_right(checksum_add(sum, w->rest));
 }
 
 /* A header cut behind its flags still says enough to know that there was data, and how much. */
@@ -67,6 +87,8 @@ static enum layer tcp(struct walk *w)
     unsigned header = (p[12] >> 4) * 4U;
     if (header < TCP_HEADER || header > w->wire)
         return walk_drop(&w->counts->bad_tcp);
+    if (w->verify_tcp && w->rest.len == w->wire && !is_right(w))
+        return walk_drop(&w->counts->bad_tcp_checksum);
     struct packet *packet = w->packet;
     packet->sport = be16(p);
     packet->dport = be16(p + 2);
@@ -170,7 +192,8 @@ bool decode(struct decoder *d, const struct frame *frame, struct packet *ret)
                      .packet = ret,
                      .rest = frame->data,
                      .wire = frame->wire < WIRE_MAX ? frame->wire : WIRE_MAX,
-                     .tunnels = d->tunnels};
+                     .tunnels = d->tunnels,
+                     .verify = d->verify};
     if (w.wire < w.rest.len)
         w.wire = (uint32_t)w.rest.len;
     enum layer layer = layer_of_link(frame->link);

@@ -26,6 +26,10 @@ void decoder_follow(struct decoder *d, const uint16_t *ports);
    view into the frame or into the decoder, until the next call. */
 bool decode(struct decoder *d, const struct frame *frame, struct packet *ret);
 
+/* From now on IPv4 headers and TCP segments with a wrong checksum are dropped, as hosts do; of what was cut, or left to
+   the network card to cut up, nothing is known. Taps see what was captured before the card put checksums in. */
+void decoder_verify(struct decoder *d);
+
 /* Most of what a link carries is no mail, and nearly all of that is plain Ethernet, IP and a port that is not followed.
    True: it is one of these, it is counted, and decode() need not be asked, which would give nothing. */
 bool decoder_skips(struct decoder *d, const struct frame *frame);

@@ -1,4 +1,5 @@
 /* IPv4 (RFC 791) and IPv6 (RFC 8200) with its extension headers. */
+#include "checksum.h"
 #include "layers.h"
 
 #define IPV4_MORE   0x2000
@@ -113,6 +114,9 @@ enum layer ipv4(struct walk *w)
         walk_limit(w, total);
     if (!walk_take(w, header))
         return LAYER_NONE;
+    if (w->verify && !checksum_is_right(checksum_add(0, bytes_of(p, header))))
+        return walk_drop(&w->counts->bad_ip_checksum);
+    w->verify_tcp = w->verify && total;
     struct packet *packet = w->packet;
     packet->ip_version = 4;
     packet->ip_id = be16(p + 4);
@@ -136,9 +140,11 @@ enum layer ipv6(struct walk *w)
         return walk_drop(&w->counts->bad_ip);
     if (be16(p + 4)) /* 0: a jumbogram (RFC 2675), or as in IPv4 */
         walk_limit(w, be16(p + 4));
+    w->verify_tcp = w->verify && be16(p + 4);
     struct packet *packet = w->packet;
     packet->ip_version = 6;
     packet->ip_id = 0;
+    w->routing = p[6] == PROTOCOL_ROUTING;
     memcpy(packet->src.octets, p + 8, 16);
     memcpy(packet->dst.octets, p + 24, 16);
     return layer_of_protocol(w, p[6]);
@@ -150,6 +156,8 @@ enum layer ipv6_extension(struct walk *w)
     const uint8_t *p = walk_peek(w, 8);
     if (!p || !walk_take(w, (p[1] + 1U) * 8))
         return LAYER_NONE;
+    w->verify_tcp = w->verify_tcp && !(w->routing && p[3]); /* on the way the address is not the one that is summed */
+    w->routing = p[0] == PROTOCOL_ROUTING;
     return layer_of_protocol(w, p[0]);
 }
 

@@ -80,6 +80,9 @@ struct walk { /* invariant: rest.len <= wire */
     uint32_t wire;     /* the same, as sent */
     unsigned tunnels;  /* how many more may be entered */
     bool inside;       /* one was */
+    bool verify;       /* checksums */
+    bool routing;      /* the extension header that is next is a routing header */
+    bool verify_tcp;   /* and what is in this datagram has one that can be verified */
 };
 
 /* The next n octets, which stay; null, and counted, when there are fewer. */

@@ -67,7 +67,7 @@ static bool decode_part(struct decoder *d, uint16_t link, struct bytes whole, si
 static uint64_t sum(const struct decode_counts *c)
 {
     return c->not_ip + c->other_ports + c->not_tcp + c->tunnels_exceeded + c->unknown_link + c->too_deep +
-           c->short_frame + c->cut_header + c->bad_ip + c->bad_tcp;
+           c->short_frame + c->cut_header + c->bad_ip + c->bad_tcp + c->bad_ip_checksum + c->bad_tcp_checksum;
 }
 
 static const struct {
@@ -583,6 +583,90 @@ static void other_ports(void **state)
     }
 }
 
+/* Whole segments, in IPv4, in IPv6 and with an odd number of octets: right, then wrong at each bit of them. What is cut
+   is not judged, nor what the network card would have cut up, nor what is on its way by a source route. */
+static void checksums(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *hex;
+        size_t tcp;
+    } right[] = {
+        {"4500002e 12344000 40063c48 c0000201 c6336419"
+         "c3500019 01020304 05060708 5018faf0 4d560000" QUIT,
+         20},
+        {"4500002d 12344000 40063c49 c0000201 c6336419"
+         "c3500019 01020304 05060708 5018faf0 4d610000"
+         "515549540d",
+         20},
+        {IPV6 "c3500019 01020304 05060708 5018faf0 de180000" QUIT, 40},
+    };
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        struct buf b;
+        struct packet p;
+        uint8_t *copy;
+        struct decoder *d = fresh();
+        decoder_verify(d);
+        buf_init(&b, 1024);
+        put_hex(&b, right[i].hex);
+        if (!decode_part(d, 101, buf_bytes(&b), b.len, &p, &copy))
+            fail_msg("case %zu: bad_ip %d bad_tcp %d", i, (int)decoder_counts(d)->bad_ip_checksum,
+                     (int)decoder_counts(d)->bad_tcp_checksum);
+        free(copy);
+        for (size_t at = right[i].tcp; at < b.len; at++) {
+            for (unsigned bit = 0; bit < 8; bit++) {
+                b.data[at] ^= (uint8_t)(1U << bit);
+                assert_false(decode_part(d, 101, buf_bytes(&b), b.len, &p, &copy));
+                free(copy);
+                bool lengths = at == right[i].tcp + 12 && bit > 3;
+                assert_true(decode_part(d, 101, buf_bytes(&b), b.len - 1, &p, &copy) || lengths);
+                free(copy);
+                b.data[at] ^= (uint8_t)(1U << bit);
+            }
+        }
+        assert_true(decoder_counts(d)->bad_tcp_checksum >= (b.len - right[i].tcp) * 8 - 4);
+        bool v4 = right[i].tcp == 20;
+        b.data[v4 ? 8 : 7]++; /* time to live, hop limit: IPv6 has no checksum of its own */
+        assert_int_equal(decode_part(d, 101, buf_bytes(&b), b.len, &p, &copy), !v4);
+        assert_int_equal(decoder_counts(d)->bad_ip_checksum, v4);
+        free(copy);
+        decoder_free(d);
+        buf_release(&b);
+    }
+}
+
+/* Wrong sums that say nothing: the card was to cut the segment up; the address is not the last one. */
+static void checksums_of_others(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *hex;
+        bool found;
+    } cases[] = {
+        {"45000000 12344000 40063c76 c0000201 c6336419" TCP QUIT, true},
+        {"60000000 00000640" IPV6_ADDRESSES TCP QUIT, true},
+        {"60000000 00222b40" IPV6_ADDRESSES "0600 0401 00000000" TCP QUIT, true},
+        {"60000000 00222b40" IPV6_ADDRESSES "0600 0400 00000000" TCP QUIT, false},
+        {"60000000 00220040" IPV6_ADDRESSES "0600 0104 00000000" TCP QUIT, false},
+        {OUTER("04") IPV4 TCP QUIT, false}, /* the outer one's */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf b;
+        struct packet p;
+        uint8_t *copy;
+        struct decoder *d = fresh();
+        decoder_verify(d);
+        buf_init(&b, 1024);
+        put_hex(&b, cases[i].hex);
+        if (decode_part(d, 101, buf_bytes(&b), b.len, &p, &copy) != cases[i].found)
+            fail_msg("case %zu", i);
+        assert_int_equal(decoder_counts(d)->bad_tcp_checksum + decoder_counts(d)->bad_ip_checksum, !cases[i].found);
+        free(copy);
+        decoder_free(d);
+        buf_release(&b);
+    }
+}
+
 /* As many tunnels as the limit allows, and one more; without any. */
 static void nested(void **state)
 {
@@ -624,6 +708,8 @@ int main(void)
         cmocka_unit_test(unwanted_fragments),
         cmocka_unit_test(nested),
         cmocka_unit_test(other_ports),
+        cmocka_unit_test(checksums),
+        cmocka_unit_test(checksums_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

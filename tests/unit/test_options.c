@@ -14,15 +14,15 @@ struct attempt {
     struct options o;
     struct error err;
     bool right;
-    char words[32][128];
-    char *argv[33];
+    char words[40][128];
+    char *argv[41];
 };
 
 static void attempt(struct attempt *a, bool terminal, const char *const *words)
 {
     int argc = 0;
     for (; words[argc]; argc++) {
-        assert_true(argc < 32);
+        assert_true(argc < 40);
         snprintf(a->words[argc], sizeof a->words[argc], "%s", words[argc]);
         a->argv[argc] = a->words[argc];
     }
@@ -50,8 +50,9 @@ static void everything(void **state)
     struct attempt a;
     (void)state;
     PARSE(&a, "-r", "a.pcap", "--read=b.pcap", "-c", "10", "-s", "128", "-pqv", "--ports", "25,2525", "--hold", "65536",
-          "--memory", "1G", "--overlap", "last", "--interim=60", "--vlan-apart", "--limit", "line=1024", "--sensor",
-          "edge", "--stats", "5", "--color=never", "--progress", "always", "-o", "json:out.json", "-o", "text");
+          "--memory", "1G", "--overlap", "last", "--interim=60", "--vlan-apart", "--checksums", "--limit", "line=1024",
+          "--sensor", "edge", "--stats", "5", "--color=never", "--progress", "always", "-o", "json:out.json", "-o",
+          "text");
     assert_true(a.right);
     assert_int_equal(a.o.action, ACTION_RUN);
     assert_int_equal(a.o.file_count, 2);
@@ -67,7 +68,7 @@ static void everything(void **state)
     assert_int_equal(a.o.engine.memory, 1 << 30);
     assert_true(a.o.engine.overlap_last);
     assert_true(a.o.engine.interim == 60 * CLOCK_S && a.o.stats == 5 * CLOCK_S);
-    assert_true(a.o.engine.vlan_apart && !a.o.engine.any_port);
+    assert_true(a.o.engine.vlan_apart && !a.o.engine.any_port && a.o.checksums);
     assert_int_equal(a.o.engine.limits.line, 1024);
     assert_string_equal(a.o.engine.sensor, "edge");
     assert_int_equal(a.o.colour, WHEN_NEVER);
