@@ -1,7 +1,5 @@
 #include "clock.h"
 
-#include <stdio.h>
-
 /* Civil date from days since 1970-01-01 (proleptic Gregorian), without the C library's time zones or locks. */
 static void civil(int64_t days, int *year, unsigned *month, unsigned *day)
 {
@@ -14,6 +12,15 @@ static void civil(int64_t days, int *year, unsigned *month, unsigned *day)
     *day = doy - (153 * mp + 2) / 5 + 1;
     *month = mp < 10 ? mp + 3 : mp - 9;
     *year = (int)((int64_t)yoe + era * 400) + (*month <= 2);
+}
+
+/* So many digits, and what stands behind them. */
+static char *digits(char *at, unsigned n, unsigned width, char behind)
+{
+    for (unsigned i = width; i-- > 0; n /= 10)
+        at[i] = (char)('0' + n % 10);
+    at[width] = behind;
+    return at + width + 1;
 }
 
 void clock_format(int64_t ns, char text[static CLOCK_TEXT_SIZE])
@@ -31,8 +38,13 @@ void clock_format(int64_t ns, char text[static CLOCK_TEXT_SIZE])
     int year;
     unsigned month, day; /* 64 bits of nanoseconds reach from 1677 to 2262: the year always has four digits */
     civil(days, &year, &month, &day);
-    /* The remainders change nothing; they show the compiler that all fits. */
-    snprintf(text, CLOCK_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ", (unsigned)year % 10000, month % 100,
-             day % 100, (unsigned)(in_day / 3600) % 100, (unsigned)(in_day / 60 % 60) % 100,
-             (unsigned)(in_day % 60) % 100, (unsigned)(rest / CLOCK_US) % 1000000);
+    char *at = text;
+    at = digits(at, (unsigned)year, 4, '-');
+    at = digits(at, month, 2, '-');
+    at = digits(at, day, 2, 'T');
+    at = digits(at, (unsigned)(in_day / 3600), 2, ':');
+    at = digits(at, (unsigned)(in_day / 60 % 60), 2, ':');
+    at = digits(at, (unsigned)(in_day % 60), 2, '.');
+    at = digits(at, (unsigned)(rest / CLOCK_US), 6, 'Z');
+    *at = 0;
 }

@@ -7,7 +7,7 @@
 #define CLOCK_US        INT64_C(1000)
 #define CLOCK_MS        INT64_C(1000000)
 #define CLOCK_S         INT64_C(1000000000)
-#define CLOCK_TEXT_SIZE 80 /* what the compiler can prove; 28 are used */
+#define CLOCK_TEXT_SIZE 28 /* with the octet at the end */
 
 /* RFC 3339 in UTC with six fraction digits: "2026-11-22T04:46:18.120001Z". */
 void clock_format(int64_t ns, char text[static CLOCK_TEXT_SIZE]);
