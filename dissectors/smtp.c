@@ -83,7 +83,7 @@ static bool decide(struct session *s, struct input *in)
     while ((c = dialogue_pending(s, 0)) != last)
         smtp_unanswered(s, c);
     if (!tls) {
-        smtp_begin_content(s, last);
+        smtp_begin_content(s, last, NULL);
         return true;
     }
     smtp_unanswered(s, last);
@@ -147,8 +147,12 @@ static void read(struct session *s, enum side side, struct input *in)
 static void lost(struct session *s, enum side side, uint64_t len, const struct mark *where)
 {
     struct smtp *x = session_state(s);
-    (void)len;
     x->lost_any = true;
+    if (side == CLIENT) {
+        x->lost_from = where->at;
+        x->lost_to = where->at + len;
+        x->envelope_lost = true;
+    }
     x->lost_replies |= side == SERVER;
     x->adrift |= side == CLIENT;
     smtp_lost_login(s, side, where);

@@ -69,6 +69,7 @@ struct upload {
     uint32_t id;
     bool bdat;
     uint64_t knew;      /* what its sender had received of the server when it sent the last of it that was captured */
+    bool doubtful;      /* whole chunks of it may be lost; where its size is the declared one, none is */
     bool undecided;     /* whether it ended at an odd end inside is not known */
     bool counted;       /* in a transaction, or as one that has none */
     bool ended;         /* the end was seen */
@@ -114,6 +115,9 @@ void transaction_rcpt(struct transaction *t, const struct command *rcpt, const s
 
 /* The recipient's own reply after the data (LMTP, PRDR). False: every accepted recipient has one. */
 bool transaction_rcpt_final(struct transaction *t, const struct smtp_reply *reply, bool unsure);
+
+/* What MAIL's SIZE= said of the content. False where it said nothing. */
+bool transaction_declared_size(const struct transaction *t, uint64_t *size);
 
 /* How many accepted recipients still wait for one. */
 uint64_t transaction_waiting(const struct transaction *t);

@@ -167,7 +167,7 @@ static bool answer_data(struct session *s, struct command *c, const struct smtp_
     if (reply->code != 354)
         return false;
     write_code(s, c, reply);
-    smtp_begin_content(s, c);
+    smtp_begin_content(s, c, reply);
     return true;
 }
 

@@ -44,6 +44,8 @@ static void opened(struct session *s, struct command *c, const struct line *line
         arg = begin_burl(c, arg);
     else if (verb == VERB_RSET || verb == VERB_HELO || verb == VERB_EHLO || verb == VERB_LHLO || verb == VERB_MAIL)
         x->upload = NULL; /* a content of BDATs without LAST goes no further */
+    if (verb == VERB_MAIL)
+        x->envelope_lost = false;
     if (arg.len)
         record_text(c->fields, F_command_arg, arg);
 }

@@ -51,10 +51,24 @@ void smtp_link_upload(struct session *s, struct command *c)
         u->counted = true;
 }
 
-void smtp_begin_content(struct session *s, struct command *c)
+/* What was lost among commands behind the line of DATA was the head of its content. Where that line was lost, too, it
+   ended where the server answered it. */
+static void count_lost_head(const struct smtp *x, struct upload *u, const struct command *c,
+                            const struct smtp_reply *reply)
+{
+    bool command_lost = reply && c->first.at >= x->lost_from && c->first.at < x->lost_to;
+    uint64_t begin = command_lost ? reply->first.seen : c->last.at + 1;
+    if (begin < x->lost_from)
+        begin = x->lost_from;
+    if (begin < x->lost_to)
+        content_push(u->content, NULL, x->lost_to - begin);
+}
+
+void smtp_begin_content(struct session *s, struct command *c, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
     struct upload *u = upload_new(s, false);
+    count_lost_head(x, u, c, reply);
     u->last = c->last;
     u->knew = UINT64_MAX; /* until there is content: what its sender had received is not known */
     c->phase = 1;
@@ -62,6 +76,18 @@ void smtp_begin_content(struct session *s, struct command *c)
     c->begins = UINT64_MAX;
     smtp_link_upload(s, c);
     x->mode = MODE_CONTENT;
+}
+
+/* Among what was lost of the commands before this chunk there may be another one, with its command: unless all chunks
+   are as long as the message was declared. */
+static void doubt_chunks(const struct smtp *x, struct upload *u, uint64_t next)
+{
+    uint64_t declared;
+    bool whole = x->chunk_last && x->open && transaction_declared_size(x->open, &declared) &&
+                 declared == content_size(u->content) + next;
+    u->doubtful = true;
+    if (!whole)
+        content_doubt(u->content, x->lost_to - x->lost_from);
 }
 
 void smtp_begin_chunk(struct session *s, struct command *c, struct bytes arg)
@@ -81,6 +107,9 @@ void smtp_begin_chunk(struct session *s, struct command *c, struct bytes arg)
     x->chunk_left = size;
     x->chunk_last = bytes_equal_nocase(bytes_trim(arg), BYTES("LAST"));
     c->phase = x->chunk_last;
+    if (x->envelope_lost)
+        doubt_chunks(x, upload, size);
+    x->envelope_lost = false;
     x->mode = MODE_CHUNK;
 }
 

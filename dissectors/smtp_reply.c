@@ -207,7 +207,7 @@ static bool must_wait(struct session *s, const struct line *line)
     struct command *c = dialogue_pending(s, 0);
     struct mark mark;
     if (c && is_content_reply(s, c, line)) {
-        smtp_begin_content(s, c);
+        smtp_begin_content(s, c, NULL);
         return true;
     }
     bool asked_for = x->mode == MODE_DATA || x->mode == MODE_AUTH || x->mode == MODE_TLS || x->mode == MODE_REPLY;

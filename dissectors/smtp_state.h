@@ -36,7 +36,8 @@ struct smtp {
     struct untold untold;
     const char *starttls; /* as records have it; null until it was tried */
     uint64_t chunk_left;
-    uint64_t replied; /* place of the first octet of the last reply that ended a command */
+    uint64_t lost_from, lost_to; /* places: the last loss of the client's octets among commands */
+    uint64_t replied;            /* place of the first octet of the last reply that ended a command */
     uint32_t user_len, server_name_len, messages, next_upload;
     uint32_t rcpt_ok, rcpt_rejected, vrfy_ok, vrfy_unsure, vrfy_rejected, expn_ok, expn_rejected;
     struct login_counts logins;
@@ -45,6 +46,7 @@ struct smtp {
     bool renamed;    /* server_name holds, even if it is empty */
     bool pipelining_offered, greeted, logged_in, secret_zone, doubt, chunk_last, prdr, starttls_offered, smuggling,
         lost_any, lost_replies, adrift;
+    bool envelope_lost; /* octets of the client were lost since its last MAIL, or its last chunk */
 };
 
 /* --- smtp.c --- */
@@ -72,8 +74,8 @@ void smtp_command(struct session *s, const struct line *line);
 
 /* --- smtp_content.c --- */
 
-/* DATA was answered by 354. */
-void smtp_begin_content(struct session *s, struct command *c);
+/* DATA was answered by 354; or that reply, which then is null, was not seen. */
+void smtp_begin_content(struct session *s, struct command *c, const struct smtp_reply *reply);
 
 /* BDAT <size> [LAST] was sent. */
 void smtp_begin_chunk(struct session *s, struct command *c, struct bytes arg);

@@ -177,18 +177,25 @@ static void write_rcpts(const struct transaction *t, struct record *m, const str
         record_number(m, F_message_rcpt_omitted, t->rcpt_omitted);
 }
 
-static void write_params(const struct transaction *t, struct record *m)
+bool transaction_declared_size(const struct transaction *t, uint64_t *size)
 {
     struct bytes rest = kept(t, t->params_at, t->params_len), word;
     while ((word = bytes_word(&rest)).len) {
-        record_text(m, F_message_params, word);
-        uint64_t size;
-        if (bytes_starts_nocase(word, BYTES("SIZE="))) {
-            struct bytes number = bytes_part(word, 5, word.len);
-            if (bytes_number(&number, &size) && !record_has(m, F_message_declared_size))
-                record_number(m, F_message_declared_size, size);
-        }
+        struct bytes number = bytes_part(word, 5, word.len);
+        if (bytes_starts_nocase(word, BYTES("SIZE=")) && bytes_number(&number, size))
+            return true;
     }
+    return false;
+}
+
+static void write_params(const struct transaction *t, struct record *m)
+{
+    struct bytes rest = kept(t, t->params_at, t->params_len), word;
+    uint64_t size;
+    while ((word = bytes_word(&rest)).len)
+        record_text(m, F_message_params, word);
+    if (transaction_declared_size(t, &size))
+        record_number(m, F_message_declared_size, size);
 }
 
 /* The name under which the server queued it, where its reply says so in one of the usual ways. */
@@ -271,7 +278,9 @@ static void write_content(const struct transaction *t, struct record *m)
     record_word(m, F_message_via, !u ? "none" : u->bdat ? "BDAT" : "DATA");
     if (!u)
         return;
-    content_finish(u->content, m, u->ended && !u->undecided);
+    uint64_t declared;
+    bool all = !u->doubtful || (transaction_declared_size(t, &declared) && declared == content_size(u->content));
+    content_finish(u->content, m, u->ended && !u->undecided && all);
     if (u->eod)
         record_word(m, F_message_eod, u->eod);
     if (u->odd)

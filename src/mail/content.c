@@ -57,6 +57,14 @@ void content_push(struct content *c, const uint8_t *data, size_t len)
     }
 }
 
+void content_doubt(struct content *c, uint64_t len)
+{
+    if (!c->header && !c->no_header)
+        c->header = header_scanner_new(c->limits);
+    if (c->header)
+        header_scanner_gap(c->header, len);
+}
+
 uint64_t content_size(const struct content *c)
 {
     return c->size;

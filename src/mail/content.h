@@ -22,6 +22,9 @@ void content_piece(struct content *c, bool begins_with_header);
 /* The next octets, transparency undone. Null data: `len` octets that were never captured. */
 void content_push(struct content *c, const uint8_t *data, size_t len);
 
+/* Here up to `len` octets may be missing, or none: nobody knows. They do not count as missed. */
+void content_doubt(struct content *c, uint64_t len);
+
 /* Octets seen so far, those that are missing not counted. */
 uint64_t content_size(const struct content *c);
 

@@ -76,6 +76,19 @@ static void gap(void **state)
     assert_int_equal(f.missed, 1);
 }
 
+static void doubt(void **state)
+{
+    (void)state;
+    struct limits limits;
+    limits_init(&limits);
+    struct content *c = content_new(&limits);
+    content_doubt(c, 100);
+    content_push(c, text, text_len); /* its first line may be the rest of another one */
+    struct facts f = finish(c, &limits, true);
+    assert_int_equal(f.size, text_len);
+    assert_true(f.complete && !f.subject && !f.has_missed);
+}
+
 static void cut_off(void **state)
 {
     (void)state;
@@ -104,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_split),
         cmocka_unit_test(gap),
+        cmocka_unit_test(doubt),
         cmocka_unit_test(cut_off),
         cmocka_unit_test(empty),
     };
