@@ -144,15 +144,19 @@ static void read(struct session *s, enum side side, struct input *in)
         smtp_read_server(s, in);
 }
 
+void smtp_lost_commands(struct smtp *x, uint64_t from, uint64_t to)
+{
+    x->lost_from = from;
+    x->lost_to = to;
+    x->envelope_lost = true;
+}
+
 static void lost(struct session *s, enum side side, uint64_t len, const struct mark *where)
 {
     struct smtp *x = session_state(s);
     x->lost_any = true;
-    if (side == CLIENT) {
-        x->lost_from = where->at;
-        x->lost_to = where->at + len;
-        x->envelope_lost = true;
-    }
+    if (side == CLIENT)
+        smtp_lost_commands(x, where->at, where->at + len);
     x->lost_replies |= side == SERVER;
     x->adrift |= side == CLIENT;
     smtp_lost_login(s, side, where);

@@ -68,7 +68,6 @@ struct upload {
     struct content *content;
     uint32_t id;
     bool bdat;
-    uint64_t knew;      /* what its sender had received of the server when it sent the last of it that was captured */
     bool doubtful;      /* whole chunks of it may be lost; where its size is the declared one, none is */
     bool undecided;     /* whether it ended at an odd end inside is not known */
     bool counted;       /* in a transaction, or as one that has none */

@@ -70,7 +70,7 @@ void smtp_begin_content(struct session *s, struct command *c, const struct smtp_
     struct upload *u = upload_new(s, false);
     count_lost_head(x, u, c, reply);
     u->last = c->last;
-    u->knew = UINT64_MAX; /* until there is content: what its sender had received is not known */
+    x->content_knew = reply ? reply->last.at + 1 : UINT64_MAX;
     c->phase = 1;
     c->ref = u->id;
     c->begins = UINT64_MAX;
@@ -121,12 +121,15 @@ void smtp_begin_xexch50(struct smtp *x, struct bytes arg)
     x->mode = MODE_REPLY;
 }
 
-static void push(struct upload *u, const struct chunk *chunk)
+static void push(struct smtp *x, const struct chunk *chunk)
 {
+    struct upload *u = x->upload;
+    if (chunk->bytes.data)
+        x->content_knew = chunk->last.seen;
+    if (!u) /* its message was told before its end */
+        return;
     content_push(u->content, chunk->bytes.data, chunk->bytes.len);
     u->last = chunk->last;
-    if (chunk->bytes.data)
-        u->knew = chunk->last.seen;
 }
 
 static void upload_ended(struct smtp *x, const struct mark *last)
@@ -176,7 +179,7 @@ static bool judge_doubt(struct session *s, struct input *in, const struct chunk 
     struct smtp *x = session_state(s);
     struct eod_finding found;
     x->doubt = true;
-    enum eod_verdict verdict = smtp_judge_eod(s, in, chunk, x->upload ? x->upload->knew : UINT64_MAX, &found);
+    enum eod_verdict verdict = smtp_judge_eod(s, in, chunk, x->content_knew, &found);
     if (verdict == EOD_WAIT)
         return false;
     x->doubt = false;
@@ -215,11 +218,18 @@ bool smtp_read_content(struct session *s, struct input *in)
     if (chunk.end == CHUNK_DOUBT)
         return judge_doubt(s, in, &chunk);
     early_chunk(s, &chunk);
-    if (x->upload && chunk.bytes.len)
-        push(x->upload, &chunk);
+    if (!chunk.bytes.data && chunk.bytes.len)
+        x->content_gap = chunk.first.at;
+    if (chunk.bytes.len)
+        push(x, &chunk);
     if (chunk.end != CHUNK_LAST)
         return true;
     note_odd(s, input_odd(in));
+    if (chunk.form == EOD_GAP) { /* commands may have stood behind it there, too */
+        const struct mark from = {.at = x->content_gap};
+        dialogue_lost(s, CLIENT, &from, chunk.last.at + 1 - x->content_gap);
+        smtp_lost_commands(x, x->content_gap, chunk.last.at + 1);
+    }
     struct command *c = content_command(s);
     if (c) {
         c->begins = chunk.first.at;
@@ -246,8 +256,7 @@ bool smtp_read_chunk(struct session *s, struct input *in)
             return false;
         early_chunk(s, &chunk);
         x->chunk_left -= chunk.bytes.len;
-        if (x->upload)
-            push(x->upload, &chunk);
+        push(x, &chunk);
     }
     if (x->chunk_left)
         return true;

@@ -36,6 +36,9 @@ struct smtp {
     struct untold untold;
     const char *starttls; /* as records have it; null until it was tried */
     uint64_t chunk_left;
+    uint64_t content_knew; /* what the sender of the content had received of the server when it sent the last of it that
+                              was captured; before there is any, the 354 */
+    uint64_t content_gap;  /* place of the last loss in it */
     uint64_t lost_from, lost_to; /* places: the last loss of the client's octets among commands */
     uint64_t replied;            /* place of the first octet of the last reply that ended a command */
     uint32_t user_len, server_name_len, messages, next_upload;
@@ -62,6 +65,9 @@ bool smtp_is_lmtp(const struct session *s);
 
 /* The word records have for it; null where nothing is known: no answer to EHLO was seen. */
 const char *smtp_starttls(const struct smtp *x);
+
+/* Octets of the client from one place up to another were lost, where commands may have stood. */
+void smtp_lost_commands(struct smtp *x, uint64_t from, uint64_t to);
 
 /* --- smtp_probe.c --- */
 
