@@ -159,7 +159,7 @@ static void lost(struct session *s, enum side side, uint64_t len, const struct m
         smtp_lost_commands(x, where->at, where->at + len);
     x->lost_replies |= side == SERVER;
     x->adrift |= side == CLIENT;
-    smtp_lost_login(s, side, where);
+    smtp_lost_login(s, side, where, len);
     if (side == SERVER && x->open)
         x->open->replies_lost = true;
     if (side == SERVER && x->reply)

@@ -51,11 +51,11 @@ void smtp_answer_login(struct session *s, const struct line *line)
     x->mode = MODE_AUTH;
 }
 
-void smtp_lost_login(struct session *s, enum side side, const struct mark *where)
+void smtp_lost_login(struct session *s, enum side side, const struct mark *where, uint64_t len)
 {
     struct smtp *x = session_state(s);
-    if (!x->login)
-        return;
+    if (!x->login || (side == SERVER && where->at + len <= x->login->first.seen))
+        return; /* AUTH was sent with knowledge of what is lost here */
     x->login->cut = true;
     if (side == SERVER)
         return;

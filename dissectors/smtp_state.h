@@ -104,8 +104,8 @@ void upload_free(struct smtp *x, struct upload *u);
 void smtp_begin_login(struct session *s, struct command *c, const struct line *line, struct bytes arg);
 void smtp_answer_login(struct session *s, const struct line *line);
 
-/* Octets of that side were lost here, perhaps of an exchange. */
-void smtp_lost_login(struct session *s, enum side side, const struct mark *where);
+/* So many octets of that side were lost here, perhaps of an exchange. */
+void smtp_lost_login(struct session *s, enum side side, const struct mark *where, uint64_t len);
 
 /* The reply that ended the exchange, or code 0. */
 void smtp_did_login(struct session *s, struct command *c, const struct smtp_reply *reply);
