@@ -68,6 +68,7 @@ struct upload {
     struct content *content;
     uint32_t id;
     bool bdat;
+    bool envelope_lost; /* octets of the client between MAIL and it were not captured: recipients, perhaps */
     bool doubtful;      /* whole chunks of it may be lost; where its size is the declared one, none is */
     bool undecided;     /* whether it ended at an odd end inside is not known */
     bool counted;       /* in a transaction, or as one that has none */
@@ -112,7 +113,8 @@ size_t transaction_held(const struct transaction *t); /* the memory it takes, wi
 void transaction_rcpt(struct transaction *t, const struct command *rcpt, const struct smtp_reply *reply,
                       const struct limits *limits);
 
-/* The recipient's own reply after the data (LMTP, PRDR). False: every accepted recipient has one. */
+/* A recipient's own reply after the data (LMTP, PRDR): of the one that it names, else of the next. False: every
+   accepted recipient has one. */
 bool transaction_rcpt_final(struct transaction *t, const struct smtp_reply *reply, bool unsure);
 
 /* What MAIL's SIZE= said of the content. False where it said nothing. */

@@ -69,6 +69,7 @@ void smtp_begin_content(struct session *s, struct command *c, const struct smtp_
     struct smtp *x = session_state(s);
     struct upload *u = upload_new(s, false);
     count_lost_head(x, u, c, reply);
+    u->envelope_lost = x->envelope_lost;
     u->last = c->last;
     x->content_knew = reply ? reply->last.at + 1 : UINT64_MAX;
     c->phase = 1;
@@ -86,6 +87,7 @@ static void doubt_chunks(const struct smtp *x, struct upload *u, uint64_t next)
     bool whole = x->chunk_last && x->open && transaction_declared_size(x->open, &declared) &&
                  declared == content_size(u->content) + next;
     u->doubtful = true;
+    u->envelope_lost |= !content_size(u->content);
     if (!whole)
         content_doubt(u->content, x->lost_to - x->lost_from);
 }

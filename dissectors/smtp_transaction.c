@@ -105,11 +105,41 @@ void transaction_rcpt(struct transaction *t, const struct command *rcpt, const s
 /* Does it wait for a reply of its own? Where its reply to RCPT was not captured, it may. */
 static bool is_waiting(const struct transaction *t, const struct recipient *r)
 {
-    return smtp_is_ok(r->code) || (!r->code && t->replies_lost);
+    return !r->final_code && (smtp_is_ok(r->code) || (!r->code && t->replies_lost));
+}
+
+/* The mailbox that a reply begins with, as LMTP servers tell their replies apart: "250 2.0.0 <bob@example.net> saved".
+ */
+static struct bytes named_mailbox(const struct smtp_reply *reply)
+{
+    struct bytes text = bytes_part(reply->lines, 0, bytes_index(reply->lines, '\n'));
+    smtp_status(&text);
+    text = bytes_trim(text);
+    size_t end = bytes_index(text, '>');
+    bool is_one = text.len && text.data[0] == '<' && end < text.len;
+    return is_one ? bytes_part(text, 1, end - 1) : bytes_of("", 0);
+}
+
+/* The recipient of that mailbox that waits for its own reply; else rcpt_count. */
+static size_t find_waiting(const struct transaction *t, struct bytes mailbox)
+{
+    for (size_t i = t->rcpt_next; i < t->rcpt_count; i++) {
+        const struct recipient *r = &t->rcpts[i];
+        if (is_waiting(t, r) && bytes_equal_nocase(kept(t, r->addr_at, r->addr_len), mailbox))
+            return i;
+    }
+    return t->rcpt_count;
 }
 
 bool transaction_rcpt_final(struct transaction *t, const struct smtp_reply *reply, bool unsure)
 {
+    struct bytes mailbox = named_mailbox(reply);
+    bool rcpts_lost = t->upload && t->upload->envelope_lost;
+    size_t named = mailbox.len ? find_waiting(t, mailbox) : t->rcpt_count;
+    if (named == t->rcpt_count && mailbox.len && rcpts_lost)
+        return true; /* of one whose RCPT was not captured */
+    if (named < t->rcpt_count && t->replies_lost)
+        t->rcpt_next = named; /* they come in the order of the recipients: those of the others before were lost */
     while (t->rcpt_next < t->rcpt_count && !is_waiting(t, &t->rcpts[t->rcpt_next]))
         t->rcpt_next++;
     if (t->rcpt_next == t->rcpt_count) {
@@ -118,9 +148,9 @@ bool transaction_rcpt_final(struct transaction *t, const struct smtp_reply *repl
         t->omitted_waiting--;
         return true;
     }
-    struct recipient *r = &t->rcpts[t->rcpt_next++];
+    struct recipient *r = &t->rcpts[named < t->rcpt_count ? named : t->rcpt_next];
     r->final_code = reply->code;
-    r->unsure |= unsure || t->replies_lost;
+    r->unsure |= named == t->rcpt_count && (unsure || t->replies_lost || rcpts_lost);
     write_status(r->final_status, reply);
     keep_text(t, r, reply);
     t->last = reply->last;
@@ -148,7 +178,7 @@ static void write_rcpts(const struct transaction *t, struct record *m, const str
 {
     for (size_t i = 0; i < t->rcpt_count; i++) {
         const struct recipient *r = &t->rcpts[i];
-        bool unheard = facts->lmtp && t->upload && !r->final_code && is_waiting(t, r); /* of its own reply */
+        bool unheard = facts->lmtp && t->upload && is_waiting(t, r); /* of its own reply */
         record_begin(m, F_message_rcpt);
         record_text(m, F_rcpt_addr, kept(t, r->addr_at, r->addr_len));
         if (r->form)
