@@ -99,15 +99,17 @@ struct transaction {
     size_t rcpt_count, rcpt_cap;
     size_t rcpt_next; /* whose own reply after the data comes next */
     uint64_t rcpt_omitted, rcpt_refused;
+    uint32_t others_code;     /* the best reply that named a recipient whose RCPT was not captured */
     uint64_t omitted_waiting; /* accepted ones beyond those listed, whose own reply is to come */
     struct upload *upload;    /* not owned */
     bool replies_lost;        /* some replies to it were not captured: whose each of the others is, is a guess */
     bool unproven;            /* the reply to its MAIL was not seen */
+    bool headless;            /* its MAIL was not: who sent it is not known, nor all its recipients */
     bool smuggled, unsure, content_refused;
 };
 
-/* The transaction that an accepted MAIL opens. */
-struct transaction *transaction_new(const struct command *mail);
+/* The transaction that an accepted MAIL opens; or that this command belongs to, its MAIL not captured. */
+struct transaction *transaction_new(const struct command *c, bool is_mail);
 void transaction_free(struct transaction *t);
 size_t transaction_held(const struct transaction *t); /* the memory it takes, without the upload */
 void transaction_rcpt(struct transaction *t, const struct command *rcpt, const struct smtp_reply *reply,
@@ -116,6 +118,9 @@ void transaction_rcpt(struct transaction *t, const struct command *rcpt, const s
 /* A recipient's own reply after the data (LMTP, PRDR): of the one that it names, else of the next. False: every
    accepted recipient has one. */
 bool transaction_rcpt_final(struct transaction *t, const struct smtp_reply *reply, bool unsure);
+
+/* Was all of its content seen, from the first octet to its end? */
+bool transaction_is_whole(const struct transaction *t);
 
 /* What MAIL's SIZE= said of the content. False where it said nothing. */
 bool transaction_declared_size(const struct transaction *t, uint64_t *size);

@@ -167,12 +167,15 @@ static bool answer_data(struct session *s, struct command *c, const struct smtp_
     if (reply->code != 354)
         return false;
     write_code(s, c, reply);
+    smtp_open_headless(s, c);
     smtp_begin_content(s, c, reply);
     return true;
 }
 
 static bool answer_chunk(struct session *s, struct command *c, const struct smtp_reply *reply)
 {
+    if (smtp_is_ok(reply->code))
+        smtp_open_headless(s, c);
     smtp_link_upload(s, c);
     if (!c->phase)
         return false;

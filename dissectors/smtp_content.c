@@ -43,12 +43,13 @@ void smtp_link_upload(struct session *s, struct command *c)
 {
     struct smtp *x = session_state(s);
     struct upload *u = find_upload(x, c->ref);
-    if (u && x->open)
+    if (!u)
+        return;
+    if (x->open)
         x->open->upload = u;
-    else if (u && !u->counted)
+    if (!u->counted && (!x->open || x->open->headless))
         session_note(s, NOTE_content_without_mail);
-    if (u)
-        u->counted = true;
+    u->counted = true;
 }
 
 /* What was lost among commands behind the line of DATA was the head of its content. Where that line was lost, too, it

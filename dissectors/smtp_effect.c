@@ -5,18 +5,16 @@
 
 const struct smtp_reply smtp_no_reply = {0};
 
-void smtp_end_transaction(struct session *s, const struct smtp_reply *reply, const char *ended_by)
+/* Of one without its MAIL nobody knows what else is missing, unless a whole content says what was sent. And one whose
+   MAIL got no reply that was seen, and led to nothing, may never have been. */
+static bool is_worth_telling(const struct transaction *t)
+{
+    return t->headless ? transaction_is_whole(t) : !t->unproven || t->rcpt_count || t->upload;
+}
+
+static void tell_transaction(struct session *s, const struct smtp_reply *reply, const char *ended_by)
 {
     struct smtp *x = session_state(s);
-    struct transaction *t = x->open;
-    if (!t)
-        return;
-    if (t->unproven && !t->rcpt_count &&
-        !t->upload) { /* nothing shows that its MAIL was accepted, or led to anything */
-        transaction_free(t);
-        x->open = NULL;
-        return;
-    }
     struct message_facts facts = {.ended_by = ended_by,
                                   .server_closed = session_seen_to_end(s, SERVER) && !x->lost_any,
                                   .lost = x->lost_any,
@@ -27,11 +25,30 @@ void smtp_end_transaction(struct session *s, const struct smtp_reply *reply, con
                                   .login_unknown = x->lost_any || !session_from_start(s),
                                   .user = bytes_of(x->user, x->user_len),
                                   .index = ++x->messages};
-    transaction_write(s, t, reply, &facts);
+    transaction_write(s, x->open, reply, &facts);
+}
+
+void smtp_end_transaction(struct session *s, const struct smtp_reply *reply, const char *ended_by)
+{
+    struct smtp *x = session_state(s);
+    struct transaction *t = x->open;
+    if (!t)
+        return;
+    if (is_worth_telling(t))
+        tell_transaction(s, reply, ended_by);
     if (t->upload)
         upload_free(x, t->upload);
     transaction_free(t);
     x->open = NULL;
+    x->prdr = false;
+}
+
+void smtp_open_headless(struct session *s, const struct command *c)
+{
+    struct smtp *x = session_state(s);
+    if (x->open || !(x->lost_any || x->envelope_lost || !session_from_start(s)))
+        return;
+    x->open = transaction_new(c, false);
     x->prdr = false;
 }
 
@@ -99,7 +116,7 @@ static void did_mail(struct session *s, struct command *c, const struct smtp_rep
     if (!accepted(s, reply))
         return;
     smtp_end_transaction(s, &smtp_no_reply, "mail");
-    x->open = transaction_new(c);
+    x->open = transaction_new(c, true);
     x->open->unproven = !reply->code;
     x->open->smuggled = x->smuggling;
     x->prdr = bytes_find_nocase(command_arg(c), BYTES(" PRDR")) != SIZE_MAX;
@@ -114,6 +131,8 @@ static void did_rcpt(struct session *s, struct command *c, const struct smtp_rep
         transaction_free(x->open); /* the MAIL whose reply was not seen had been refused */
         x->open = NULL;
     }
+    if (smtp_is_ok(reply->code))
+        smtp_open_headless(s, c);
     if (x->open)
         transaction_rcpt(x->open, c, reply, session_limits(s));
 }

@@ -137,6 +137,9 @@ extern const struct smtp_reply smtp_no_reply; /* code 0 */
 
 void smtp_did(struct session *s, struct command *c, const struct smtp_reply *reply);
 
+/* The command was accepted in a transaction, and none is open: if its MAIL was lost, one is from now on. */
+void smtp_open_headless(struct session *s, const struct command *c);
+
 /* Ends the open transaction, if any: `reply` answered its content (else smtp_no_reply). */
 void smtp_end_transaction(struct session *s, const struct smtp_reply *reply, const char *ended_by);
 

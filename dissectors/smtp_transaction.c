@@ -30,15 +30,18 @@ static struct bytes behind_colon(struct bytes arg)
     return colon < blank && colon < arg.len ? bytes_part(arg, colon + 1, arg.len) : arg;
 }
 
-struct transaction *transaction_new(const struct command *mail)
+struct transaction *transaction_new(const struct command *c, bool is_mail)
 {
     struct transaction *t = memory_get(sizeof *t);
     buf_init(&t->text, TRANSACTION_TEXT);
     struct path path;
-    path_parse(behind_colon(command_arg(mail)), &path);
-    t->first = mail->first;
-    t->last = mail->last;
-    t->unsure = mail->unsure;
+    t->first = c->first;
+    t->last = c->last;
+    t->headless = !is_mail;
+    if (t->headless)
+        return t;
+    path_parse(behind_colon(command_arg(c)), &path);
+    t->unsure = c->unsure;
     keep(t, path.mailbox, &t->from_len);
     t->params_at = keep(t, path.parameters, &t->params_len);
     return t;
@@ -136,8 +139,11 @@ bool transaction_rcpt_final(struct transaction *t, const struct smtp_reply *repl
     struct bytes mailbox = named_mailbox(reply);
     bool rcpts_lost = t->upload && t->upload->envelope_lost;
     size_t named = mailbox.len ? find_waiting(t, mailbox) : t->rcpt_count;
-    if (named == t->rcpt_count && mailbox.len && rcpts_lost)
-        return true; /* of one whose RCPT was not captured */
+    if (named == t->rcpt_count && mailbox.len && rcpts_lost) {
+        if (!t->others_code || reply->code < t->others_code)
+            t->others_code = reply->code;
+        return true;
+    }
     if (named < t->rcpt_count && t->replies_lost)
         t->rcpt_next = named; /* they come in the order of the recipients: those of the others before were lost */
     while (t->rcpt_next < t->rcpt_count && !is_waiting(t, &t->rcpts[t->rcpt_next]))
@@ -274,7 +280,7 @@ static const char *verdict(const struct transaction *t, const struct smtp_reply 
 {
     if (reply->code)
         return verdict_of(reply->code);
-    uint32_t best = 0;
+    uint32_t best = t->others_code;
     for (size_t i = 0; i < t->rcpt_count; i++) /* LMTP: the best that a recipient got */
         if (t->rcpts[i].final_code && (!best || t->rcpts[i].final_code < best))
             best = t->rcpts[i].final_code;
@@ -302,15 +308,24 @@ static void write_session_facts(struct record *m, const struct message_facts *fa
         record_text(m, F_message_user, facts->user);
 }
 
+bool transaction_is_whole(const struct transaction *t)
+{
+    const struct upload *u = t->upload;
+    uint64_t declared;
+    if (!u || !u->ended || u->undecided || !content_is_whole(u->content))
+        return false;
+    if (u->doubtful || (u->bdat && t->headless))
+        return transaction_declared_size(t, &declared) && declared == content_size(u->content);
+    return true;
+}
+
 static void write_content(const struct transaction *t, struct record *m)
 {
     struct upload *u = t->upload;
     record_word(m, F_message_via, !u ? "none" : u->bdat ? "BDAT" : "DATA");
     if (!u)
         return;
-    uint64_t declared;
-    bool all = !u->doubtful || (transaction_declared_size(t, &declared) && declared == content_size(u->content));
-    content_finish(u->content, m, u->ended && !u->undecided && all);
+    content_finish(u->content, m, transaction_is_whole(t));
     if (u->eod)
         record_word(m, F_message_eod, u->eod);
     if (u->odd)
@@ -323,7 +338,8 @@ void transaction_write(struct session *s, struct transaction *t, const struct sm
     struct record *m = session_record(s, KIND_message, facts->index);
     record_number(m, F_message_index, facts->index);
     record_boolean(m, F_message_encrypted, session_encrypted(s));
-    record_text(m, F_message_mail_from, kept(t, 0, t->from_len));
+    if (!t->headless)
+        record_text(m, F_message_mail_from, kept(t, 0, t->from_len));
     write_params(t, m);
     write_rcpts(t, m, facts);
     if (reply->code)

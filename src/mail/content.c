@@ -70,6 +70,11 @@ uint64_t content_size(const struct content *c)
     return c->size;
 }
 
+bool content_is_whole(const struct content *c)
+{
+    return !c->missed;
+}
+
 void content_finish(struct content *c, struct record *message, bool complete)
 {
     record_number(message, F_message_size, c->size);

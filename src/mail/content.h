@@ -28,6 +28,9 @@ void content_doubt(struct content *c, uint64_t len);
 /* Octets seen so far, those that are missing not counted. */
 uint64_t content_size(const struct content *c);
 
+/* Is nothing missing of what came so far? */
+bool content_is_whole(const struct content *c);
+
 /* Writes size, missed, complete and the header's fields of a `message` record. `complete`: the end of the content was
    seen; the record says complete only if no octet is missing either. Once, at the end. */
 void content_finish(struct content *c, struct record *message, bool complete);

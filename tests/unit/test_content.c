@@ -115,11 +115,8 @@ static void empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_split),
-        cmocka_unit_test(gap),
-        cmocka_unit_test(doubt),
-        cmocka_unit_test(cut_off),
-        cmocka_unit_test(empty),
+        cmocka_unit_test(every_split), cmocka_unit_test(gap),   cmocka_unit_test(doubt),
+        cmocka_unit_test(cut_off),     cmocka_unit_test(empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
