@@ -5,8 +5,7 @@
 
 #include <cmocka.h>
 
-#include "base/memory.h"
-#include "output/format.h"
+#include "format_fixture.h"
 #include "output/schema.h"
 #include "output/utf8.h"
 
@@ -14,20 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct fixture {
-    struct limits limits;
-    struct buf out;
-    void *format;
-};
-
 static int setup(void **state)
 {
-    struct fixture *x = memory_get(sizeof *x);
-    limits_init(&x->limits);
-    buf_init(&x->out, 1 << 20);
-    x->format = memory_get(format_json.state_size);
-    format_json.open(x->format, false);
-    *state = x;
+    *state = fixture_new(&format_json);
     return 0;
 }
 
@@ -35,9 +23,7 @@ static int teardown(void **state)
 {
     struct fixture *x = *state;
     format_json.finish(x->format, &x->out);
-    free(x->format);
-    buf_release(&x->out);
-    free(x);
+    fixture_free(x);
     return 0;
 }
 

@@ -5,8 +5,7 @@
 
 #include <cmocka.h>
 
-#include "base/memory.h"
-#include "output/format.h"
+#include "format_fixture.h"
 #include "output/histogram.h"
 #include "output/plain.h"
 #include "output/table.h"
@@ -15,29 +14,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct fixture {
-    struct limits limits;
-    struct buf out;
-    void *format;
-};
-
 static int setup(void **state)
 {
-    struct fixture *x = memory_get(sizeof *x);
-    limits_init(&x->limits);
-    buf_init(&x->out, 1 << 20);
-    x->format = memory_get(format_summary.state_size);
-    format_summary.open(x->format, false);
-    *state = x;
+    *state = fixture_new(&format_summary);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct fixture *x = *state;
-    free(x->format);
-    buf_release(&x->out);
-    free(x);
+    fixture_free(*state);
     return 0;
 }
 

@@ -5,27 +5,15 @@
 
 #include <cmocka.h>
 
-#include "base/memory.h"
-#include "output/format.h"
+#include "format_fixture.h"
 #include "output/plain.h"
 #include "output/utf8.h"
 
 #include <stdlib.h>
 
-struct fixture {
-    struct limits limits;
-    struct buf out;
-    void *format;
-};
-
 static int setup(void **state)
 {
-    struct fixture *x = memory_get(sizeof *x);
-    limits_init(&x->limits);
-    buf_init(&x->out, 1 << 16);
-    x->format = memory_get(format_text.state_size);
-    format_text.open(x->format, false);
-    *state = x;
+    *state = fixture_new(&format_text);
     return 0;
 }
 
@@ -33,9 +21,7 @@ static int teardown(void **state)
 {
     struct fixture *x = *state;
     format_text.finish(x->format, &x->out);
-    free(x->format);
-    buf_release(&x->out);
-    free(x);
+    fixture_free(x);
     return 0;
 }
 
