@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define ALLOCATOR_COST 16
+#define USUAL_LEVELS   2 /* 4/3 are the mean */
 
 static uint64_t end_of(const struct held_segment *seg)
 {
@@ -31,6 +32,12 @@ static size_t size_of(uint32_t levels, size_t len)
     return sizeof(struct held_segment) + levels * sizeof(struct held_segment *) + len;
 }
 
+/* What it is charged for: the same whatever chance made of its levels, for what is evicted when hangs on it. */
+static size_t cost_of(size_t len)
+{
+    return size_of(USUAL_LEVELS, len) + ALLOCATOR_COST;
+}
+
 /* The links that lead to the first segment that ends beyond `at`, of each level. */
 static void find(struct held *h, uint64_t at, struct held_segment **links[HELD_LEVELS])
 {
@@ -53,8 +60,7 @@ static void insert(struct held *h, struct bytes data, const struct octets *where
                    struct held_segment **links[HELD_LEVELS])
 {
     uint32_t levels = random_levels(budget);
-    size_t size = size_of(levels, data.len);
-    struct held_segment *seg = memory_get(size);
+    struct held_segment *seg = memory_get(size_of(levels, data.len));
     seg->where = *where;
     seg->len = (uint32_t)data.len;
     seg->levels = levels;
@@ -65,7 +71,7 @@ static void insert(struct held *h, struct bytes data, const struct octets *where
     }
     h->octets += data.len + HELD_COST;
     budget->held += data.len + HELD_COST;
-    budget->memory += size + ALLOCATOR_COST;
+    budget->memory += cost_of(data.len);
 }
 
 /* These octets are held already: how many of the copies differ, and which one stays? */
@@ -119,6 +125,6 @@ void held_free_first(struct held *h, struct tcp_budget *budget)
         h->first[level] = seg->next[level];
     h->octets -= seg->len + HELD_COST;
     budget->held -= seg->len + HELD_COST;
-    budget->memory -= size_of(seg->levels, seg->len) + ALLOCATOR_COST;
+    budget->memory -= cost_of(seg->len);
     free(seg);
 }

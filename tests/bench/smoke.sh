@@ -28,3 +28,12 @@ check 90 --seed 4 --kind mixed --sessions 100 --loss 0.5
 for flood in syn:2000 idle-handshake:2000 idle-command:2000 one-octet:60000 endless-line:1M literal:20 recipients:2000 fragments:2000; do
     check 100 --flood "$flood" --sessions 10
 done
+
+# What is evicted when memory is short does not hang on threads or chance either.
+"$generate" --flood one-octet:200000 --size 2M "$folder/a.pcap"
+for jobs in 1 2 8 8; do
+    "$mailtap" -j "$jobs" --memory 16M --stats 1 -r "$folder/a.pcap" -o "json:$folder/again"
+    [ "$jobs" != 1 ] || mv "$folder/again" "$folder/records"
+    [ "$jobs" = 1 ] || cmp "$folder/records" "$folder/again"
+done
+grep -q '"evicted":[1-9]' "$folder/records" || { echo 'nothing was evicted'; exit 1; }
