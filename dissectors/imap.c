@@ -129,6 +129,7 @@ static void take_bye(struct session *s)
         return;
     reply.first = x->bye->first;
     reply.last = x->bye->last;
+    c->unsure |= x->lost_commands && c->kind != VERB_LOGOUT; /* a LOGOUT may be among what was lost */
     dialogue_count_reply(s, BYTES("BYE"));
     imap_finish(s, c, &reply);
 }

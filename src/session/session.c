@@ -381,6 +381,12 @@ static bool pass_proxies(struct session *s, bool last_chance)
     return true;
 }
 
+/* Was the beginning of that side lost, and is what comes behind it here? What would tell will not come. */
+static bool head_is_lost(const struct session *s, enum side side)
+{
+    return !s->in[side].run && s->in[side].unread && input_gap_ahead(&s->in[side]);
+}
+
 /* The first in the list to say MATCH once all before it said NO. When there is no more to wait for, the first that is
    unsure and stands at its port. */
 static void choose(struct session *s, bool last_chance)
@@ -388,7 +394,10 @@ static void choose(struct session *s, bool last_chance)
     if (!pass_proxies(s, last_chance))
         return;
     struct bytes client = unread_of(s, CLIENT), server = unread_of(s, SERVER);
+    unsigned name;
+    bool implicit, beheaded = (client.len && head_is_lost(s, SERVER)) || (server.len && head_is_lost(s, CLIENT));
     last_chance |= client.len + server.len >= PROBE_ENOUGH;
+    last_chance |= beheaded && dissector_of_port(session_service(s), &name, &implicit);
     if (!client.len && !server.len && !last_chance)
         return;
     enum probe tls;
