@@ -78,6 +78,18 @@ static bool is_behind_content(struct session *s, const struct command *c, const 
     return next->first.seen > c->last.seen && reply->first.at >= next->first.seen;
 }
 
+/* The answer to STARTTLS was lost, and the server goes on in clear with what only another command can have: it refused.
+ */
+static void refuse_tls(struct session *s, const struct smtp_reply *reply)
+{
+    struct smtp *x = session_state(s);
+    struct command *c = dialogue_pending(s, 0);
+    if (x->mode != MODE_TLS || only_verb(reply->code) < 0 || !c || c->kind == (uint16_t)only_verb(reply->code))
+        return;
+    x->mode = MODE_COMMANDS;
+    smtp_unanswered(s, c);
+}
+
 static void take_reply(struct session *s, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
@@ -100,6 +112,7 @@ static void take_reply(struct session *s, const struct smtp_reply *reply)
     if (!c && reply->code == 354 && x->mode == MODE_COMMANDS)
         c = dialogue_lost_command(s, VERB_DATA, &reply->first);
     if (!c) {
+        refuse_tls(s, reply);
         session_note(s, dialogue_adrift(s) || session_dark(s, CLIENT) ? NOTE_reply_adrift : NOTE_unsolicited_reply);
         return;
     }
