@@ -139,7 +139,9 @@ def said_facts(r):
     if r['type'] == 'message':
         yield from said_by_message(r)
     if r['type'] == 'auth' and r.get('result') in ('success', 'failure'):
-        yield 'auth', (r['mech'], r.get('user'), r['result']), r.get('unsure', False)
+        # Without a user, whose name was lost, it says no more than mechanism and result.
+        nameless = 'user' not in r and 'gap' in r.get('quality', ())
+        yield 'auth', (r['mech'], r.get('user'), r['result']), r.get('unsure', False) or nameless
 
 
 class Score:
