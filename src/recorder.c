@@ -169,13 +169,25 @@ static const struct order *next_order(const struct inlet *in)
     return exhausted(in) ? &in->parcel->upto : &in->parcel->items[in->at].order;
 }
 
-/* The one with the least item; or one that may yet have it, so that its next parcel is to be waited for. Of equals,
-   which only the shares of a cut are, any. */
+/* Of equals, the shares of a cut, any. Live, time passes without packets, and several rounds end at the same place:
+   then the thread that has done fewer of them is waited for, since it is the one that goes on without the others. */
+static bool comes_first(const struct inlet *a, const struct inlet *b)
+{
+    if (order_before(next_order(a), next_order(b)))
+        return true;
+    if (order_before(next_order(b), next_order(a)))
+        return false;
+    if (exhausted(a) != exhausted(b))
+        return exhausted(b);
+    return a->parcel->round < b->parcel->round;
+}
+
+/* The one with the least item; or one that may yet have it, so that its next parcel is to be waited for. */
 static struct inlet *least(struct inlet *inlets, unsigned count)
 {
     struct inlet *ret = NULL;
     for (unsigned i = 0; i < count; i++)
-        if (inlets[i].parcel && (!ret || order_before(next_order(&inlets[i]), next_order(ret))))
+        if (inlets[i].parcel && (!ret || comes_first(&inlets[i], ret)))
             ret = &inlets[i];
     return ret;
 }

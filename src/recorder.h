@@ -36,6 +36,7 @@ struct item {
 /* What one thread has for the recorder, in order. Whatever else it will ever have stands behind `upto`. */
 struct parcel {
     struct order upto;
+    uint64_t round; /* of batches, that the thread has done with */
     bool last;
     unsigned count;
     struct item items[PARCEL_ITEMS];

@@ -44,6 +44,7 @@ struct worker {
     struct channel *parcels;      /* to the recorder */
     struct batch *filling;        /* the reader's; null: none is at hand */
     struct parcel *parcel;        /* the worker's, being filled */
+    uint64_t round;               /* the worker's: batches it has done with */
     pthread_t thread;
     bool running;
 };
@@ -73,6 +74,7 @@ static void send_parcel(struct worker *w, const struct order *upto, bool last)
     struct parcel *p = w->parcel ? w->parcel : memory_get(sizeof *p);
     w->parcel = NULL;
     p->upto = *upto;
+    p->round = w->round;
     p->last = last;
     channel_put(w->parcels, p);
 }
@@ -132,6 +134,7 @@ static void *work(void *arg)
             work_on(w, &b->events[i]);
         if (last)
             lanes_finish(w->lanes, b->how);
+        w->round++;
         send_parcel(w, &b->upto, last);
         channel_put(w->empty, b);
     }
