@@ -212,7 +212,7 @@ static struct command *after_lost_replies(struct session *s, const struct mark *
     if (best)
         return best;
     bool others = commands->open && commands->from < reply->seen; /* lost ones, that it may answer as well */
-    if (waiting == 1 && !others && only < 0) /* such a code is of a command that was lost, too */
+    if (waiting == 1 && !others && only < 0)                      /* such a code is of a command that was lost, too */
         return dialogue_pending(s, 0);
     for (size_t n = 0; is_below(c = dialogue_pending(s, n), reply); n++)
         c->unsure = true;
