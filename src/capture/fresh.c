@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define FRESH_FIRST 16
@@ -38,6 +39,7 @@ static void grow(struct tcp_budget *budget)
 static uint32_t take_quiet(struct tcp_budget *budget)
 {
     struct tcp_fresh *fresh;
+    assert(budget->fresh); /* it is full */
     for (;; fresh->used = false) {
         budget->fresh_hand = (budget->fresh_hand + 1) % budget->fresh_count;
         fresh = &budget->fresh[budget->fresh_hand];
@@ -61,6 +63,7 @@ static struct tcp_fresh *get(struct tcp_half *h, struct tcp_budget *budget)
         return fresh;
     }
     if (budget->fresh_unused) {
+        assert(budget->fresh);
         index = budget->fresh_unused - 1;
         budget->fresh_unused = budget->fresh[index].next_unused;
     } else if (budget->fresh_count < FRESH_FIRST || budget->fresh_count < budget->fresh_most) {
@@ -70,6 +73,7 @@ static struct tcp_fresh *get(struct tcp_half *h, struct tcp_budget *budget)
     } else {
         index = take_quiet(budget);
     }
+    assert(budget->fresh);
     fresh = &budget->fresh[index];
     *fresh = (struct tcp_fresh){.owner = h, .used = true, .recent_next = 2};
     fresh->recent[0] = h->recent[h->recent_next];

@@ -12,6 +12,7 @@ struct path { /* compared as octets */
     uint8_t encaps[PACKET_ENCAPS]; /* of the first packet, outermost first */
     uint8_t vlan_count, encap_count;
     bool has_mac;
+    uint8_t zero; /* no padding: it would be compared */
 };
 
 struct paths;

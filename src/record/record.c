@@ -547,10 +547,11 @@ static bool belongs(unsigned id, struct bytes value, enum field f)
 {
     if (id == f)
         return true;
+    if (id != F_all_truncated || !value.data)
+        return false;
     const char *name = field_infos[f].name;
     size_t len = strlen(name);
-    return id == F_all_truncated && value.len >= len && !memcmp(value.data, name, len) &&
-           (value.len == len || value.data[len] == '.');
+    return value.len >= len && !memcmp(value.data, name, len) && (value.len == len || value.data[len] == '.');
 }
 
 void record_drop(struct record *r, enum field f)
@@ -672,6 +673,7 @@ bool record_next(const struct record *r, size_t *at, struct entry *ret)
         ret->text = value;
         break;
     case COUNTS:
+        assert(value.data); /* no group */
         ret->number = get_number(bytes_of(value.data + 1, value.data[0]));
         ret->text = bytes_of(value.data + 1 + value.data[0], value.len - 1 - value.data[0]);
         break;

@@ -43,6 +43,7 @@ void input_keep(struct input *in)
         in->own = memory_resize(in->own, in->len);
         in->own_cap = in->len;
     }
+    assert(in->data);
     memcpy(in->own, in->data, in->len);
     in->data = in->own;
 }

@@ -200,7 +200,7 @@ static bool pack_session(const struct session *s, struct awake *a, const struct 
     bool ok = pack(about, parts, sizeof *parts) && pack(about, &p, sizeof p);
     ok = ok && (!s->dissector || pack(about, s->state, s->dissector->state_size));
     ok = ok && (!s->layers || pack(about, s->layers, SESSION_LAYERS * sizeof *s->layers));
-    for (unsigned i = 0; ok && i < s->layer_count; i++)
+    for (unsigned i = 0; ok && s->layers && i < s->layer_count; i++)
         ok = pack(about, s->layers[i].state, s->layers[i].filter->state_size);
     ok = ok && (!parts->notes || pack(about, s->notes, NOTE_COUNT * sizeof *s->notes));
     ok = ok && (!parts->verbs || pack_tally(about, &s->dialogue.verbs));
@@ -270,13 +270,14 @@ static size_t count_outside(struct session *s, const struct parts *parts)
     return held + (s->dissector && s->dissector->held ? s->dissector->held(s, &busy) : 0);
 }
 
-static void put_to_rest(struct awake *a, struct session *s)
+/* False: it stays as it is. */
+static bool put_to_rest(struct awake *a, struct session *s)
 {
     trim(s);
     struct parts parts = parts_of(s);
     if (!pack_session(s, a, &parts)) {
         s->recent = true; /* too much for that; it is not looked at again so soon */
-        return;
+        return false;
     }
     uint8_t room[ENTRIES_MOST];
     learn(a);
@@ -301,6 +302,7 @@ static void put_to_rest(struct awake *a, struct session *s)
     a->resting += r->held;
     s->flow->session = r;
     free_parts(s, &parts);
+    return true;
 }
 
 /* Puts to rest what was looked at before and did nothing since, but for the one that is in use. */
@@ -308,13 +310,11 @@ static void put_others_to_rest(struct awake *a, const struct session *used)
 {
     for (unsigned looks = 0; looks < LOOKS && a->held > a->most && a->stalest != used; looks++) {
         struct session *s = a->stalest;
-        if (!s->recent)
-            put_to_rest(a, s);
-        if (a->stalest == s) {
-            s->recent = false;
-            unlink_awake(a, s);
-            link_awake(a, s);
-        }
+        if (!s->recent && put_to_rest(a, s))
+            continue;
+        s->recent = false;
+        unlink_awake(a, s);
+        link_awake(a, s);
     }
 }
 
