@@ -2,10 +2,9 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "capture/flow.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <xxhash.h>
 
 struct lanes {
     struct engine_settings settings;
@@ -48,19 +47,7 @@ void lanes_free(struct lanes *l)
    fills a 64th of the memory; the tables inside are seeded. */
 unsigned lane_of(const struct packet *p)
 {
-    struct {
-        struct address low, high;
-        uint16_t low_port, high_port;
-        uint32_t zero;
-    } key;
-    int order = memcmp(&p->src, &p->dst, sizeof p->src);
-    bool src_is_low = order ? order < 0 : p->sport < p->dport;
-    key.low = src_is_low ? p->src : p->dst;
-    key.high = src_is_low ? p->dst : p->src;
-    key.low_port = src_is_low ? p->sport : p->dport;
-    key.high_port = src_is_low ? p->dport : p->sport;
-    key.zero = 0;
-    return (unsigned)(XXH3_64bits(&key, sizeof key) % LANES);
+    return (unsigned)(flow_hash(p, false, 0) % LANES);
 }
 
 static void emit(void *arg, struct record *r)
