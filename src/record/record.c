@@ -1,9 +1,9 @@
 /* The log of entries that a record is, and the tables of kinds, scopes, fields and notes made from the .def files.
 
-   An entry is the field in one octet, its length in one (LONG and four more where that is not enough), its octets: of
-   numbers those from the lowest to the highest that is not zero, of COUNTS such a number with a length of its own, and
-   the key. A group is its field alone, without a length, its fields, and END. Sessions hold many of these: it is kept
-   small. */
+   An entry is the field in one octet (FAR and one more from there on), its length in one (LONG and four more where that
+   is not enough), its octets: of numbers those from the lowest to the highest that is not zero, of COUNTS such a number
+   with a length of its own, and the key. A group is its field alone, without a length, its fields, and END. Sessions
+   hold many of these: it is kept small. */
 #include "record.h"
 
 #include "base/memory.h"
@@ -14,8 +14,10 @@
 #include <stdlib.h>
 
 #define END         0xffu
+#define FAR         0xfeu /* the field is so much more than the octet that follows */
 #define LONG        0xffu
-#define HEAD_MOST   6
+#define FIELD_MOST  2
+#define HEAD_MOST   (FIELD_MOST + 5)
 #define NUMBER_MOST 8
 #define FIRST_CAP   48
 #define FIELD_WORDS ((FIELD_COUNT + 63) / 64)
@@ -92,7 +94,7 @@ static const uint8_t slots[FIELD_COUNT] = {
 #undef FIELD
 };
 _Static_assert(SLOT_COUNT <= UINT8_MAX, "slots are octets");
-_Static_assert(FIELD_COUNT < END, "identifiers are octets");
+_Static_assert(FIELD_COUNT <= FAR + 256, "identifiers are one octet or two");
 
 /* What a field is, close together: it is asked for with every entry. */
 static const uint8_t types[FIELD_COUNT] = {
@@ -105,14 +107,14 @@ struct record {
     const struct limits *limits;
     uint8_t *data;
     size_t len, cap;
-    size_t size;                    /* what record_size() counts */
-    uint8_t open[RECORD_DEPTH_MAX]; /* the groups we are in */
+    size_t size;                     /* what record_size() counts */
+    uint16_t open[RECORD_DEPTH_MAX]; /* the groups we are in */
     uint8_t kind, depth;
     uint8_t skipped;    /* groups open inside one that the list had no room for, that one included */
     bool cut_news;      /* cut[] may have what `truncated` does not have yet */
     bool counts_inside; /* items[] of fields inside groups may not be zero */
     uint64_t has[FIELD_WORDS], cut[FIELD_WORDS], told[FIELD_WORDS]; /* told: in `truncated` */
-    uint32_t items[SLOT_COUNT];
+    uint16_t items[SLOT_COUNT];                                     /* as many as limits->list may be */
 };
 
 static bool bit(const uint64_t *bits, enum field f)
@@ -260,9 +262,19 @@ static bool is_group(unsigned field)
     return types[field] == GROUP || types[field] == GROUPS;
 }
 
+static uint8_t *put_field(uint8_t *at, unsigned field)
+{
+    if (field >= FAR) {
+        *at++ = FAR;
+        field -= FAR;
+    }
+    *at++ = (uint8_t)field;
+    return at;
+}
+
 static uint8_t *put_head(uint8_t *at, unsigned field, size_t len)
 {
-    *at++ = (uint8_t)field;
+    at = put_field(at, field);
     if (len < LONG) {
         *at++ = (uint8_t)len;
         return at;
@@ -313,11 +325,10 @@ static void append(struct record *r, unsigned field, struct bytes text)
 
 static void append_number(struct record *r, unsigned field, uint64_t number)
 {
-    uint8_t *at = room(r, 2 + NUMBER_MOST);
-    size_t n = put_number(at + 2, number);
-    at[0] = (uint8_t)field;
-    at[1] = (uint8_t)n;
-    added(r, field, at + 2 + n, NUMBER_MOST);
+    uint8_t *at = put_field(room(r, HEAD_MOST + NUMBER_MOST), field);
+    size_t n = put_number(at + 1, number);
+    at[0] = (uint8_t)n;
+    added(r, field, at + 1 + n, NUMBER_MOST);
 }
 
 static void append_count(struct record *r, unsigned field, struct bytes key, uint64_t number)
@@ -457,9 +468,8 @@ void record_begin(struct record *r, enum field f)
         return;
     }
     assert(r->depth < RECORD_DEPTH_MAX);
-    *room(r, 1) = (uint8_t)f;
-    added(r, f, r->data + r->len + 1, 0);
-    r->open[r->depth++] = (uint8_t)f;
+    added(r, f, put_field(room(r, FIELD_MOST), f), 0);
+    r->open[r->depth++] = (uint16_t)f;
     if (!r->counts_inside)
         return;
     for (unsigned i = 0; i < FIELD_COUNT; i++)
@@ -481,14 +491,18 @@ void record_end(struct record *r)
     tell_cuts(r);
 }
 
-/* The field of the entry at `at`, and its octets: none for groups and END. Returns the place behind it, which is
-   inside, for a group. */
+/* The field of the entry at `at` (FIELD_COUNT for END), and its octets: none for groups and END. Returns the place
+   behind it, which is inside, for a group. */
 static inline size_t head(const struct record *r, size_t at, unsigned *field, struct bytes *value)
 {
     unsigned f = r->data[at++];
+    if (f == END)
+        f = FIELD_COUNT;
+    else if (f == FAR)
+        f += r->data[at++];
     *field = f;
     *value = (struct bytes){NULL, 0};
-    if (f == END || is_group(f))
+    if (f == FIELD_COUNT || is_group(f))
         return at;
     size_t len = r->data[at++];
     if (len == LONG) {
@@ -504,7 +518,7 @@ static inline size_t head(const struct record *r, size_t at, unsigned *field, st
 /* What the entry counts in record_size(). */
 static size_t cost(unsigned field, struct bytes value)
 {
-    if (field == END || is_group(field))
+    if (field == FIELD_COUNT || is_group(field))
         return HEAD_COST;
     if (types[field] == COUNTS)
         return HEAD_COST + NUMBER_MOST + value.len - 1 - value.data[0];
@@ -520,7 +534,7 @@ static size_t entry_after(const struct record *r, size_t at, size_t *size)
         struct bytes value;
         at = head(r, at, &f, &value);
         *size += cost(f, value);
-        if (f == END)
+        if (f == FIELD_COUNT)
             depth--;
         else if (is_group(f))
             depth++;
@@ -534,7 +548,7 @@ size_t record_group_after(const struct record *r, size_t at)
     while (depth && at < r->len) {
         struct bytes value;
         at = head(r, at, &f, &value);
-        if (f == END)
+        if (f == FIELD_COUNT)
             depth--;
         else if (is_group(f))
             depth++;
@@ -638,8 +652,10 @@ void record_join(struct record *r, const struct record *from)
         r->cut_news |= r->cut[i] != had;
         r->has[i] |= from->has[i];
     }
-    for (unsigned i = 0; i < SLOT_COUNT; i++)
-        r->items[i] += from->items[i];
+    for (unsigned i = 0; i < SLOT_COUNT; i++) {
+        unsigned sum = (unsigned)r->items[i] + from->items[i];
+        r->items[i] = (uint16_t)(sum < UINT16_MAX ? sum : UINT16_MAX);
+    }
     r->counts_inside |= from->counts_inside;
     tell_cuts(r);
 }
@@ -662,7 +678,7 @@ bool record_next(const struct record *r, size_t *at, struct entry *ret)
     struct bytes value;
     unsigned id;
     *at = head(r, *at, &id, &value);
-    *ret = (struct entry){.field = id == END ? FIELD_COUNT : (enum field)id, .end = id == END};
+    *ret = (struct entry){.field = (enum field)id, .end = id == FIELD_COUNT};
     if (ret->end)
         return true;
     switch ((enum field_type)types[id]) {

@@ -136,10 +136,10 @@ void record_end(struct record *r);
    what a later reply replaces (`caps`, `helo`). The record must be outside any group. */
 void record_drop(struct record *r, enum field f);
 
-/* Is there an entry of f, at any depth? In constant time. */
 /* Says that f (or an item of it) was left out by a limit that the caller keeps: f goes into `truncated`. */
 void record_cut(struct record *r, enum field f);
 
+/* Is there an entry of f, at any depth? In constant time. */
 bool record_has(const struct record *r, enum field f);
 
 /* The last text of f at the top level, or nothing. The view lives as long as the record is not changed. */
