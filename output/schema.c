@@ -54,6 +54,10 @@ static const struct {
     {F_auth_code, "\"minimum\":100,\"maximum\":599"},
     {F_message_sha256, "\"pattern\":\"^[0-9a-f]{64}$\""},
     {F_message_body_sha256, "\"pattern\":\"^[0-9a-f]{64}$\""},
+    {F_part_path, "\"pattern\":\"^[0-9]+(\\\\.[0-9]+)*$\""},
+    {F_part_sha256, "\"pattern\":\"^[0-9a-f]{64}$\""},
+    {F_part_md5, "\"pattern\":\"^[0-9a-f]{32}$\""},
+    {F_part_magic, "\"pattern\":\"^[0-9a-z_]+$\""},
     {F_message_eod, "\"pattern\":\"^(CR|LF|NUL|\\\\.)+$\""},
     {F_eod_odd_form, "\"pattern\":\"^(CR|LF|NUL|\\\\.)+$\""},
 };
@@ -71,6 +75,10 @@ static const struct {
     {SCOPE_command, "verb"},
     {SCOPE_rcpt, "addr"},
     {SCOPE_eod_odd, "form at honoured"},
+    {SCOPE_part, "path mime"},
+    {SCOPE_archived, "name"},
+    {SCOPE_odd_url, "flags"},
+    {SCOPE_link_mismatch, "text href"},
 };
 
 /* ["a","b"] from "a b" */
@@ -86,13 +94,20 @@ static void put_words(struct buf *out, const char *words)
     buf_add_string(out, "\"]");
 }
 
+static void put_names(struct buf *out, const struct note_info *infos, size_t count)
+{
+    buf_add_string(out, "\"enum\":[");
+    for (size_t i = 0; i < count; i++)
+        buf_printf(out, "%s\"%s\"", i ? "," : "", infos[i].name);
+    buf_add_string(out, "]");
+}
+
 /* The names of notes, which noted and anomalies take theirs from. */
 static void put_notes(struct buf *out)
 {
-    buf_add_string(out, "\"note\":{\"enum\":[");
-    for (size_t i = 0; i < NOTE_COUNT; i++)
-        buf_printf(out, "%s\"%s\"", i ? "," : "", note_infos[i].name);
-    buf_add_string(out, "]}");
+    buf_add_string(out, "\"note\":{");
+    put_names(out, note_infos, NOTE_COUNT);
+    buf_add_string(out, "}");
 }
 
 static void put_keywords(struct buf *out, enum field f)
@@ -106,6 +121,14 @@ static void put_string(struct buf *out, enum field f)
 {
     if (f == F_command_noted) {
         buf_add_string(out, "\"$ref\":\"#/$defs/note\"");
+        return;
+    }
+    if (f == F_part_flags) {
+        put_names(out, part_flag_infos, PART_FLAG_COUNT);
+        return;
+    }
+    if (f == F_odd_url_flags) {
+        put_names(out, link_flag_infos, LINK_FLAG_COUNT);
         return;
     }
     for (size_t i = 0; i < sizeof word_lists / sizeof *word_lists; i++)

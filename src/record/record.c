@@ -28,6 +28,10 @@ enum {
     INSIDE_commands = SCOPE_command,
     INSIDE_rcpt = SCOPE_rcpt,
     INSIDE_eod_odd = SCOPE_eod_odd,
+    INSIDE_parts = SCOPE_part,
+    INSIDE_archive = SCOPE_archived,
+    INSIDE_odd_urls = SCOPE_odd_url,
+    INSIDE_link_mismatch = SCOPE_link_mismatch,
     INSIDE_ntlm = SCOPE_ntlm,
 };
 
@@ -54,6 +58,18 @@ const struct note_info note_infos[NOTE_COUNT] = {
 #define NOTE(name, doc) {#name, doc},
 #include "notes.def"
 #undef NOTE
+};
+
+const struct note_info part_flag_infos[PART_FLAG_COUNT] = {
+#define PART_FLAG(name, doc) {#name, doc},
+#include "part_flags.def"
+#undef PART_FLAG
+};
+
+const struct note_info link_flag_infos[LINK_FLAG_COUNT] = {
+#define LINK_FLAG(name, doc) {#name, doc},
+#include "link_flags.def"
+#undef LINK_FLAG
 };
 
 /* A place in record.items for every field that is counted, and only for those: sessions hold a record each. */

@@ -82,6 +82,24 @@ struct note_info {
 
 extern const struct note_info note_infos[NOTE_COUNT];
 
+/* The closed lists of words in `flags` of a part and of an odd link. */
+enum part_flag {
+#define PART_FLAG(name, doc) PART_FLAG_##name,
+#include "part_flags.def"
+#undef PART_FLAG
+    PART_FLAG_COUNT
+};
+
+enum link_flag {
+#define LINK_FLAG(name, doc) LINK_FLAG_##name,
+#include "link_flags.def"
+#undef LINK_FLAG
+    LINK_FLAG_COUNT
+};
+
+extern const struct note_info part_flag_infos[PART_FLAG_COUNT];
+extern const struct note_info link_flag_infos[LINK_FLAG_COUNT];
+
 const char *kind_name(enum kind k);
 const char *scope_name(enum field_scope s);
 enum field_scope kind_scope(enum kind k); /* the scope of the same name */

@@ -18,6 +18,9 @@ import textwrap
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TYPES = {'TEXT': 'string', 'TEXTS': 'strings', 'WORD': 'word', 'WORDS': 'words', 'NUMBER': 'number', 'NUMBERS': 'numbers', 'TIME': 'time',
          'FLAG': 'flag', 'BOOLEAN': 'boolean', 'GROUP': 'object', 'GROUPS': 'objects', 'COUNTS': 'counts'}
+# Sections of mailtap-records(5) that explain words, and where these come from.
+WORD_LISTS = [('NOTES', 'src/record/notes.def', 'NOTE'), ('PART FLAGS', 'src/record/part_flags.def', 'PART_FLAG'),
+              ('LINK FLAGS', 'src/record/link_flags.def', 'LINK_FLAG')]
 problems = []
 
 
@@ -84,9 +87,10 @@ def limits(page):
 def records(page):
     for scope, _ in rows('src/record/kinds.def', 'SCOPE'):
         compare(f'{scope} of mailtap-records(5)', field_rows(scope), re.findall(r'^\.It .*$', section(page, 'Ss', scope), re.M))
-    named = re.findall(r'^\.It Cm (\w+)\n((?:[^.].*\n)+)', section(page, 'Sh', 'NOTES'), re.M)
-    compare('NOTES of mailtap-records(5)', [f'{n}: {roff(d)}' for n, d in rows('src/record/notes.def', 'NOTE')],
-            [f'{n}: {" ".join(d.split())}' for n, d in named])
+    for title, path, macro in WORD_LISTS:
+        named = re.findall(r'^\.It Cm (\w+)\n((?:[^.].*\n)+)', section(page, 'Sh', title), re.M)
+        compare(f'{title} of mailtap-records(5)', [f'{r[0]}: {roff(r[-1])}' for r in rows(path, macro)],
+                [f'{n}: {" ".join(d.split())}' for n, d in named])
     kinds = re.findall(r'^\.It Cm (\w+)$', section(page, 'Sh', 'DESCRIPTION').split('.Ss')[0], re.M)
     compare('kinds of mailtap-records(5)', [k[0] for k in rows('src/record/kinds.def', 'KIND')], kinds)
 
@@ -108,10 +112,12 @@ def fix():
             doc = roff(doc[0].upper() + doc[1:])
             page = page.replace('.Sh NOTES', f'.Ss {scope}\n{doc}.\n.Bl -column "clear_after_tls_verb" "numbers"\n.El\n.Sh NOTES')
         page = relist(page, 'Ss', scope, field_rows(scope))
-    notes = []
-    for name, doc in rows('src/record/notes.def', 'NOTE'):
-        notes += [f'.It Cm {name}', *textwrap.wrap(roff(doc), 79, break_on_hyphens=False)]
-    (ROOT / 'man/mailtap-records.5').write_text(relist(page, 'Sh', 'NOTES', notes), encoding='utf-8')
+    for title, path, macro in WORD_LISTS:
+        items = []
+        for row in rows(path, macro):
+            items += [f'.It Cm {row[0]}', *textwrap.wrap(roff(row[-1]), 79, break_on_hyphens=False)]
+        page = relist(page, 'Sh', title, items)
+    (ROOT / 'man/mailtap-records.5').write_text(page, encoding='utf-8')
 
 
 def formats(page):
