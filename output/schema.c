@@ -54,7 +54,7 @@ static const struct {
     {F_auth_code, "\"minimum\":100,\"maximum\":599"},
     {F_message_sha256, "\"pattern\":\"^[0-9a-f]{64}$\""},
     {F_message_body_sha256, "\"pattern\":\"^[0-9a-f]{64}$\""},
-    {F_part_path, "\"pattern\":\"^[0-9]+(\\\\.[0-9]+)*$\""},
+    {F_part_path, "\"pattern\":\"^([0-9]+\\\\.)*([ut]?[0-9]+|TEXT)$\""},
     {F_part_sha256, "\"pattern\":\"^[0-9a-f]{64}$\""},
     {F_part_md5, "\"pattern\":\"^[0-9a-f]{32}$\""},
     {F_part_magic, "\"pattern\":\"^[0-9a-z_]+$\""},
@@ -119,7 +119,7 @@ static void put_keywords(struct buf *out, enum field f)
 
 static void put_string(struct buf *out, enum field f)
 {
-    if (f == F_command_noted) {
+    if (f == F_command_noted || f == F_message_noted) {
         buf_add_string(out, "\"$ref\":\"#/$defs/note\"");
         return;
     }

@@ -36,6 +36,7 @@ void engine_settings_init(struct engine_settings *settings)
     static const uint16_t ports[] = {25, 465, 587, 2525, 24, 110, 995, 143, 993, 0};
     *settings = (struct engine_settings){.hold = 262144, .memory = UINT64_C(512) << 20, .ports = ports};
     limits_init(&settings->limits);
+    mail_settings_init(&settings->mail);
 }
 
 static void emit(void *arg, struct record *r)
@@ -50,6 +51,7 @@ struct engine *engine_new(const struct engine_settings *settings)
     e->settings = *settings;
     e->session_settings = (struct session_settings){
         .limits = &e->settings.limits,
+        .mail = mail_new(&e->settings.limits, &settings->mail),
         .pool = session_pool_new(settings->put_away_at_once ? 0 : settings->memory / AWAKE_SHARE),
         .hold = settings->hold,
         .interim = settings->interim,
@@ -329,6 +331,7 @@ void engine_free(struct engine *e)
 {
     flow_table_free(e->flows);
     session_pool_free(e->session_settings.pool);
+    mail_free(e->session_settings.mail);
     tcp_budget_release(&e->budget);
     free(e->due);
     free(e);

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "capture/packet.h"
+#include "mail/mail.h"
 #include "record/record.h"
 
 struct engine;
@@ -16,10 +17,11 @@ struct engine_settings {
     int64_t interim; /* ns of capture time after which a session is written in parts; 0: never */
     bool any_port;   /* look at every connection; those that speak no mail protocol give no record */
     bool vlan_apart;
-    bool overlap_last;     /* of two copies of octets that wait in order, the last is read; else the first */
-    const uint16_t *ports; /* connections to one of these are followed; 0 at the end */
-    const char *sensor;    /* or null */
-    bool put_away_at_once; /* each session after every packet, not only when there are many: for tests */
+    bool overlap_last;         /* of two copies of octets that wait in order, the last is read; else the first */
+    const uint16_t *ports;     /* connections to one of these are followed; 0 at the end */
+    const char *sensor;        /* or null */
+    struct mail_settings mail; /* how far messages are looked into */
+    bool put_away_at_once;     /* each session after every packet, not only when there are many: for tests */
 
     /* Takes each record, in order, and owns it. */
     void (*emit)(void *arg, struct record *r);

@@ -397,7 +397,8 @@ static bool admit(struct record *r, enum field f)
     enum field_scope here = r->depth ? field_infos[r->open[r->depth - 1]].inner : kind_scope((enum kind)r->kind);
     assert(field_infos[f].scope == here || (!r->depth && field_infos[f].scope == SCOPE_all));
     (void)here;
-    if (!is_list((enum field_type)types[f]) || f == F_session_commands || f == F_message_rcpt || f == F_all_truncated)
+    if (!is_list((enum field_type)types[f]) || f == F_session_commands || f == F_message_rcpt || f == F_message_parts ||
+        f == F_all_truncated)
         return true;
     if (r->items[slots[f]] >= r->limits->list) {
         cut(r, f);

@@ -137,8 +137,8 @@ struct record *record_unpack(struct bytes *about, struct bytes *entries, const s
 /* Setters. What they are given is copied. The field's type must fit (asserted); scalars are set once in their scope.
    A text longer than limits->text is cut there, never within a character of UTF-8; an item of a list (or pair of
    COUNTS) beyond limits->list, counted within the group it stands in, is left out. Both add the field's path to
-   `truncated`, once, as soon as the record is outside any group. Groups of rcpt and commands are not counted: who
-   appends them bounds them. */
+   `truncated`, once, as soon as the record is outside any group. Groups of rcpt, parts and commands are not counted:
+   who appends them bounds them. */
 void record_text(struct record *r, enum field f, struct bytes text); /* TEXT, TEXTS */
 void record_word(struct record *r, enum field f, const char *word);  /* WORD, WORDS */
 void record_number(struct record *r, enum field f, uint64_t value);  /* NUMBER, NUMBERS */

@@ -50,6 +50,11 @@ void *session_state(struct session *s)
     return s->state;
 }
 
+struct mail *session_mail(const struct session *s)
+{
+    return s->settings->mail;
+}
+
 const struct limits *session_limits(const struct session *s)
 {
     return s->settings->limits;

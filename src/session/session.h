@@ -37,6 +37,10 @@ void *session_state(struct session *s);
 
 const struct limits *session_limits(const struct session *s);
 
+/* What the contents of this lane share, see mail/mail.h. */
+struct mail;
+struct mail *session_mail(const struct session *s);
+
 /* Facts for the session's own record (F_session_...): appended as they come, written when the session ends. */
 struct record *session_facts(struct session *s);
 

@@ -19,6 +19,7 @@ struct session_pool; /* what the sessions of an engine share and change; used by
 struct session_settings { /* shared by all sessions of an engine; outlives them */
     const struct limits *limits;
     struct session_pool *pool;
+    struct mail *mail; /* what its messages are looked at with */
     uint64_t hold;
     int64_t interim;
     const char *sensor;

@@ -218,12 +218,24 @@ struct record *session_record(struct session *s, enum kind k, uint64_t index)
     return r;
 }
 
+/* What its content has `noted` counts in the session. */
+static void count_noted(struct session *s, const struct record *message)
+{
+    struct entry e;
+    for (size_t at = 0; record_next(message, &at, &e);)
+        for (unsigned n = 0; e.field == F_message_noted && n < NOTE_COUNT; n++)
+            if (bytes_equal(e.text, bytes_of_string(note_infos[n].name)))
+                session_note(s, (enum note)n);
+}
+
 void session_emit(struct session *s, struct record *r, const struct mark *first, const struct mark *last)
 {
     record_time(r, F_all_ts, first->when);
     record_time(r, F_all_end_ts, last->when > first->when ? last->when : first->when);
     record_number(r, F_all_frame_first, first->frame);
     record_number(r, F_all_frame_last, last->frame > first->frame ? last->frame : first->frame);
+    if (record_has(r, F_message_noted))
+        count_noted(s, r);
     write_quality(s, r);
     s->changes++;
     s->settings->emit(s->settings->arg, r);

@@ -1,0 +1,26 @@
+/* What the contents of one lane share. */
+#include "mail.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+void mail_settings_init(struct mail_settings *settings)
+{
+    *settings = (struct mail_settings){.hash = MAIL_HASH_PARTS};
+}
+
+struct mail *mail_new(const struct limits *limits, const struct mail_settings *settings)
+{
+    struct mail *m = memory_get(sizeof *m);
+    m->limits = limits;
+    m->settings = *settings;
+    return m;
+}
+
+void mail_free(struct mail *m)
+{
+    if (!m)
+        return;
+    free(m);
+}
