@@ -49,7 +49,7 @@ static const struct wanted {
     {NAMED("Authentication-Results"), F_message_auth_results, ONE_TEXT},
 };
 
-enum { WANTED_COUNT = sizeof wanted_fields / sizeof *wanted_fields, NAME_MOST = 24 };
+enum { WANTED_COUNT = sizeof wanted_fields / sizeof *wanted_fields, NAME_MOST = 32 };
 
 struct header_scanner {
     const struct limits *limits;
@@ -62,9 +62,14 @@ struct header_scanner {
     uint8_t name_len; /* NAME_MOST + 1 where it is longer than any that is wanted */
     char name[NAME_MOST];
     const struct wanted *current; /* the field whose value is being read, null where it is not wanted */
-    uint32_t seen;                /* bit i: wanted_fields[i] has been written and may not be again */
-    size_t value_line;            /* where in `value` its last line began */
-    uint64_t kept, kept_before;   /* octets of values so far, at most limits->header; without the current one's */
+    bool told;                    /* it is one for the listener */
+    bool part, every;             /* no field is wanted; the listener wants all */
+    header_field *listener;
+    void *listener_arg;
+    uint64_t kept_told;         /* octets of values for the listener so far, at most limits->header */
+    uint32_t seen;              /* bit i: wanted_fields[i] has been written and may not be again */
+    size_t value_line;          /* where in `value` its last line began */
+    uint64_t kept, kept_before; /* octets of values so far, at most limits->header; without the current one's */
     struct buf value;
     struct record *fields; /* null until there is one */
 };
@@ -76,6 +81,25 @@ struct header_scanner *header_scanner_new(const struct limits *limits)
     h->first_line = true;
     buf_init(&h->value, (size_t)limits->header);
     return h;
+}
+
+struct header_scanner *header_scanner_part_new(const struct limits *limits)
+{
+    struct header_scanner *h = header_scanner_new(limits);
+    h->part = true;
+    return h;
+}
+
+void header_scanner_listen(struct header_scanner *h, header_field *listener, void *arg)
+{
+    h->listener = listener;
+    h->listener_arg = arg;
+}
+
+void header_scanner_listen_to_all(struct header_scanner *h, header_field *listener, void *arg)
+{
+    header_scanner_listen(h, listener, arg);
+    h->every = true;
 }
 
 void header_scanner_free(struct header_scanner *h)
@@ -169,13 +193,21 @@ static struct record *fields(struct header_scanner *h)
     return h->fields;
 }
 
+static void forget_field(struct header_scanner *h)
+{
+    h->current = NULL;
+    h->told = false;
+    buf_reset(&h->value);
+}
+
 /* The field that was being read is whole. */
 static void end_field(struct header_scanner *h)
 {
-    if (h->current && !written(h, h->current))
+    if (h->told)
+        h->listener(h->listener_arg, bytes_of(h->name, h->name_len), bytes_trim(buf_bytes(&h->value)));
+    else if (h->current && !written(h, h->current))
         write_value(fields(h), h->current, buf_bytes(&h->value));
-    h->current = NULL;
-    buf_reset(&h->value);
+    forget_field(h);
 }
 
 static void end_header(struct header_scanner *h, uint64_t body)
@@ -183,8 +215,20 @@ static void end_header(struct header_scanner *h, uint64_t body)
     h->body = body;
     h->body_known = !h->gap;
     h->state = DONE;
-    h->current = NULL;
+    forget_field(h);
     buf_release(&h->value);
+}
+
+/* Is the field with the name that was read one for the listener? */
+static bool is_told(const struct header_scanner *h)
+{
+    return h->listener && h->name_len <= NAME_MOST &&
+           (h->every || bytes_starts_nocase(bytes_of(h->name, h->name_len), BYTES("Content-")));
+}
+
+static enum state in_value(const struct header_scanner *h)
+{
+    return h->current || h->told ? VALUE : SKIP;
 }
 
 static void begin_value(struct header_scanner *h)
@@ -193,11 +237,12 @@ static void begin_value(struct header_scanner *h)
     h->value_line = 0;
     h->kept_before = h->kept;
     h->current = NULL;
-    for (unsigned i = 0; i < WANTED_COUNT; i++)
+    h->told = is_told(h);
+    for (unsigned i = 0; i < WANTED_COUNT && !h->part && !h->told; i++)
         if (h->name_len == wanted_fields[i].name_len &&
             bytes_equal_nocase(bytes_of(h->name, h->name_len), bytes_of(wanted_fields[i].name, h->name_len)))
             h->current = &wanted_fields[i];
-    h->state = h->current ? VALUE : SKIP;
+    h->state = in_value(h);
 }
 
 /* The first octet of a line; false where it has to be looked at again, as part of a name. */
@@ -214,7 +259,7 @@ static bool read_line_start(struct header_scanner *h, uint8_t c)
     }
     if (!h->crs && (c == ' ' || c == '\t') && h->in_field) {
         h->value_line = h->value.len;
-        h->state = h->current ? VALUE : SKIP;
+        h->state = in_value(h);
         return false;
     }
     end_field(h);
@@ -258,6 +303,12 @@ static void read_name(struct header_scanner *h, uint8_t c)
 /* Keeps a piece of the value, or gives the field up. */
 static void keep_value(struct header_scanner *h, struct bytes piece)
 {
+    if (h->told) {
+        piece = bytes_part(piece, 0, (size_t)(h->limits->header - h->kept_told));
+        h->kept_told += piece.len;
+        buf_add(&h->value, piece);
+        return;
+    }
     if (piece.len <= h->limits->header - h->kept) {
         h->kept += piece.len;
         buf_add(&h->value, piece);
@@ -265,8 +316,7 @@ static void keep_value(struct header_scanner *h, struct bytes piece)
     }
     record_cut(fields(h), h->current->kind == ONE_DATE ? F_message_date_raw : h->current->field);
     h->kept = h->kept_before; /* all of it, so that it does not matter how it was cut */
-    h->current = NULL;
-    buf_reset(&h->value);
+    forget_field(h);
     h->state = SKIP;
 }
 
@@ -340,8 +390,7 @@ void header_scanner_gap(struct header_scanner *h, uint64_t len)
         return;
     h->gap = true;
     h->at += len;
-    h->current = NULL;
-    buf_reset(&h->value);
+    forget_field(h);
     h->first_line = false;
     h->in_field = true; /* what follows may continue the field that was cut */
     h->state = SKIP;
@@ -359,6 +408,11 @@ bool header_scanner_body(const struct header_scanner *h, uint64_t *ret)
     return h->body_known;
 }
 
+uint64_t header_scanner_end(const struct header_scanner *h)
+{
+    return h->body;
+}
+
 void header_scanner_finish(struct header_scanner *h, struct record *message, bool complete)
 {
     if (h->state != DONE) {
@@ -366,8 +420,8 @@ void header_scanner_finish(struct header_scanner *h, struct record *message, boo
             h->value.len--;
         if (complete)
             end_field(h);
+        h->body = h->at;
         h->state = DONE;
-        h->current = NULL;
     }
     if (h->fields)
         record_join(message, h->fields);

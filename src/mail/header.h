@@ -14,6 +14,20 @@ struct record;
 struct header_scanner *header_scanner_new(const struct limits *limits);
 void header_scanner_free(struct header_scanner *h);
 
+/* One that picks nothing for a record and only listens: for the header of a part. */
+struct header_scanner *header_scanner_part_new(const struct limits *limits);
+
+/* One field: its name as sent, its value unfolded and trimmed. The views live as long as the call. */
+typedef void header_field(void *arg, struct bytes name, struct bytes value);
+
+/* Asks to be told every field whose name begins with "Content-", as soon as it has been read. Of their values at most
+   limits->header octets are kept in all (apart from those of the picked fields); one that does not fit is told as far
+   as it does. A field that a gap or an end before its time cuts is not told. Before the first push. */
+void header_scanner_listen(struct header_scanner *h, header_field *listener, void *arg);
+
+/* Every field, not only these: for the field groups of reports. */
+void header_scanner_listen_to_all(struct header_scanner *h, header_field *listener, void *arg);
+
 /* The memory it takes. */
 size_t header_scanner_held(const struct header_scanner *h);
 
@@ -31,11 +45,16 @@ bool header_scanner_done(const struct header_scanner *h);
    header. False where that is not known: not reached yet, or octets were missing before it. */
 bool header_scanner_body(const struct header_scanner *h, uint64_t *ret);
 
+/* Where the header ended, once it is done: as header_scanner_body(), but also where octets were missing before it; they
+   are counted as they were told. */
+uint64_t header_scanner_end(const struct header_scanner *h);
+
 /* The content is at its end: writes from, sender, to, cc, bcc, reply_to, subject, date, date_raw, message_id,
    in_reply_to, references, user_agent, x_originating_ip, list_id, list_unsubscribe, auto_submitted and auth_results of
    a `message` record. Values are unfolded by removing the line break alone, and trimmed; addresses are listed one by
    one. Of a field that may stand only once the first counts, lists go on. `complete`: the content was seen to its end;
-   where it was not, a field in which it stops is left out. Once; afterwards only _body and _free may be called. */
+   where it was not, a field in which it stops is left out. `message` may be null where nothing is picked. Once;
+   afterwards only _done, _body, _end and _free may be called. */
 void header_scanner_finish(struct header_scanner *h, struct record *message, bool complete);
 
 #endif

@@ -54,3 +54,30 @@ void utf8_add_utf16(struct buf *out, struct bytes utf16)
     if (at < utf16.len)
         utf8_add(out, 0xfffd);
 }
+
+/* The length of the character at the front, 0 where there is none. */
+static size_t character(struct bytes t)
+{
+    uint8_t lead = t.data[0];
+    if (lead < 0x80)
+        return 1;
+    size_t len = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (lead < 0xc2 || lead > 0xf4 || len > t.len)
+        return 0;
+    uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    if (t.data[1] < low || t.data[1] > high)
+        return 0;
+    for (size_t i = 2; i < len; i++)
+        if ((t.data[i] & 0xc0) != 0x80)
+            return 0;
+    return len;
+}
+
+size_t utf8_valid(struct bytes text)
+{
+    size_t at = 0, n = 1;
+    while (at < text.len && n)
+        at += n = character((struct bytes){text.data + at, text.len - at});
+    return at;
+}

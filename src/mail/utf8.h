@@ -1,4 +1,4 @@
-/* UTF-8, RFC 3629, out of UTF-16 (RFC 2781): what NTLM and modified UTF-7 carry. */
+/* UTF-8, RFC 3629: is it that, and out of UTF-16 (RFC 2781), which NTLM and modified UTF-7 carry. */
 #ifndef MAILTAP_MAIL_UTF8_H
 #define MAILTAP_MAIL_UTF8_H
 
@@ -12,6 +12,9 @@ void utf8_add_utf16(struct buf *out, struct bytes utf16);
 
 /* Puts the two halves of a surrogate pair together; both must be such halves. */
 uint32_t utf8_surrogates(uint32_t high, uint32_t low);
+
+/* How many octets at the front are valid UTF-8 (no surrogates, nothing overlong, nothing beyond 0x10FFFF). */
+size_t utf8_valid(struct bytes text);
 
 static inline bool utf8_is_high(uint32_t unit)
 {

@@ -260,12 +260,70 @@ static void many_fields(void **state)
     header_scanner_free(h);
 }
 
+static void listen(void *arg, struct bytes name, struct bytes value)
+{
+    struct buf *heard = arg;
+    buf_add(heard, name);
+    buf_add_byte(heard, '=');
+    buf_add(heard, value);
+    buf_add_byte(heard, '|');
+}
+
+static void part_header(void **state)
+{
+    (void)state;
+    static const char header[] = "Content-Type: text/plain;\r\n\tcharset=x\r\nTo: a@b\r\n"
+                                 "content-transfer-encoding : base64 \n\r\nbody";
+    static const char fields[] = "Content-Type=text/plain;\tcharset=x|content-transfer-encoding=base64|";
+    struct limits limits;
+    limits_init(&limits);
+    for (size_t cut = 0; cut < sizeof header; cut++) {
+        struct buf heard;
+        buf_init(&heard, 4096);
+        struct header_scanner *h = header_scanner_part_new(&limits);
+        header_scanner_listen(h, listen, &heard);
+        header_scanner_push(h, bytes_of(header, cut));
+        header_scanner_push(h, bytes_of(header + cut, sizeof header - 1 - cut));
+        assert_true(header_scanner_done(h));
+        assert_int_equal(header_scanner_end(h), sizeof header - 5);
+        header_scanner_finish(h, NULL, true);
+        assert_true(bytes_equal(buf_bytes(&heard), bytes_of_string(fields)));
+        header_scanner_free(h);
+        buf_release(&heard);
+    }
+}
+
+/* A value too long is told as far as it goes; one that a gap cut, or that is not ended, is not. */
+static void part_limits(void **state)
+{
+    (void)state;
+    struct limits limits;
+    limits_init(&limits);
+    limits.header = 1024;
+    struct buf heard;
+    buf_init(&heard, 4096);
+    struct header_scanner *h = header_scanner_part_new(&limits);
+    header_scanner_listen_to_all(h, listen, &heard);
+    header_scanner_push(h, BYTES("A:"));
+    for (int i = 0; i < 1023; i++)
+        header_scanner_push(h, BYTES("x"));
+    header_scanner_push(h, BYTES("\nB:yz\nC:z\n"));
+    header_scanner_gap(h, 10);
+    header_scanner_push(h, BYTES("D:a\nE:b\nF:c\n"));
+    header_scanner_finish(h, NULL, false);
+    assert_int_equal(heard.len, 2 + 1023 + 1 + 4 + 3);
+    assert_memory_equal(heard.data + 2 + 1023, "|B=y|E=|", 9);
+    header_scanner_free(h);
+    buf_release(&heard);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(picks),   cmocka_unit_test(three_pieces), cmocka_unit_test(line_ends),  cmocka_unit_test(ends),
-        cmocka_unit_test(mbox),    cmocka_unit_test(odd_values),   cmocka_unit_test(incomplete), cmocka_unit_test(gaps),
-        cmocka_unit_test(limited), cmocka_unit_test(many_fields),
+        cmocka_unit_test(picks),       cmocka_unit_test(three_pieces), cmocka_unit_test(line_ends),
+        cmocka_unit_test(ends),        cmocka_unit_test(mbox),         cmocka_unit_test(odd_values),
+        cmocka_unit_test(incomplete),  cmocka_unit_test(gaps),         cmocka_unit_test(limited),
+        cmocka_unit_test(many_fields), cmocka_unit_test(part_header),  cmocka_unit_test(part_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,360 @@
+/* Parameters of Content-Type and Content-Disposition. RFC 2231 values go before plain ones of the same name, a value in
+   one piece before one in several; of the same form the first counts. GMime, which reads them too, tells neither what
+   it could not convert nor what stood there twice. */
+#include "parameter.h"
+
+#include "base/buf.h"
+#include "base/memory.h"
+#include "charset.h"
+#include "utf8.h"
+#include "words.h"
+
+#include <stdlib.h>
+
+enum { PIECES_MOST = 512, TARGETS_MOST = 5 };
+
+/* One piece of a value: name*0, name*1*, ... */
+struct piece {
+    unsigned index, order;
+    bool encoded;
+    bool quoted;
+    struct bytes text;
+};
+
+/* A parameter that is wanted, and what was found of it. */
+struct target {
+    const char *name;
+    char **to;
+    bool lower; /* its value is kept in lower case */
+    bool free;  /* may hold blanks where it is not quoted: names of files */
+    struct bytes plain, extended;
+    bool has_plain, has_extended, plain_quoted;
+    struct piece *pieces;
+    size_t count;
+};
+
+struct parsing {
+    struct target targets[TARGETS_MOST];
+    size_t count;
+    bool lossy, duplicate;
+};
+
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Without blanks and comments at the front. A comment that is not closed takes all the rest. */
+static struct bytes skip_blanks(struct bytes b)
+{
+    size_t depth = 0, i = 0;
+    for (; i < b.len; i++) {
+        uint8_t c = b.data[i];
+        if (c == '(')
+            depth++;
+        else if (depth && c == ')')
+            depth--;
+        else if (depth && c == '\\')
+            i++;
+        else if (!depth && !is_blank(c))
+            break;
+    }
+    return bytes_part(b, i, SIZE_MAX);
+}
+
+/* Cuts off the front what stands before a blank or one of the characters. */
+static struct bytes cut_token(struct bytes *rest, const char *ends)
+{
+    size_t n = 0;
+    while (n < rest->len && !is_blank(rest->data[n]) && (!rest->data[n] || !strchr(ends, rest->data[n])))
+        n++;
+    struct bytes token = bytes_part(*rest, 0, n);
+    *rest = bytes_part(*rest, n, SIZE_MAX);
+    return token;
+}
+
+/* A string of its own; NUL has no place in it. */
+static char *string_of(struct bytes text, bool lower)
+{
+    if (!text.len)
+        return NULL;
+    char *s = memory_get(text.len + 1);
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        if (!c)
+            c = CHARSET_LOST;
+        s[i] = (char)(lower && c >= 'A' && c <= 'Z' ? c + 32 : c);
+    }
+    return s;
+}
+
+/* Cuts a quoted string off the front, whose content still has its backslashes. One that is not closed ends at the end.
+ */
+static struct bytes cut_quoted(struct bytes *rest)
+{
+    size_t n = 1;
+    while (n < rest->len && rest->data[n] != '"')
+        n += rest->data[n] == '\\' ? 2 : 1;
+    n = n < rest->len ? n : rest->len;
+    struct bytes inside = bytes_part(*rest, 1, n - 1);
+    *rest = bytes_part(*rest, n + 1, SIZE_MAX);
+    return inside;
+}
+
+static void add_unquoted(struct buf *out, struct bytes text, bool quoted)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (quoted && text.data[i] == '\\' && i + 1 < text.len)
+            i++;
+        buf_add_byte(out, text.data[i]);
+    }
+}
+
+static int hex_digit(uint8_t c)
+{
+    uint8_t upper = byte_upper(c);
+    return byte_is_digit(c) ? c - '0' : upper >= 'A' && upper <= 'F' ? upper - 'A' + 10 : -1;
+}
+
+static void add_percent(struct buf *out, struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        if (c == '%' && text.len - i > 2 && hex_digit(text.data[i + 1]) >= 0 && hex_digit(text.data[i + 2]) >= 0) {
+            c = (uint8_t)(hex_digit(text.data[i + 1]) << 4 | hex_digit(text.data[i + 2]));
+            i += 2;
+        }
+        buf_add_byte(out, c);
+    }
+}
+
+/* Cuts charset'language' off the front; a value without it is taken as it is. */
+static struct bytes cut_charset(struct bytes *text)
+{
+    struct bytes charset = bytes_part(*text, 0, bytes_index(*text, '\''));
+    struct bytes behind = bytes_part(*text, charset.len + 1, SIZE_MAX);
+    size_t language = bytes_index(behind, '\'');
+    if (charset.len == text->len || language == behind.len)
+        return bytes_part(*text, 0, 0);
+    *text = bytes_part(behind, language + 1, SIZE_MAX);
+    return charset;
+}
+
+static int piece_order(const void *a, const void *b)
+{
+    const struct piece *x = a, *y = b;
+    return x->index != y->index ? (x->index < y->index ? -1 : 1) : x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* The pieces in their order, those twice there once; returns the charset of the first. */
+static struct bytes join_pieces(struct parsing *p, struct target *t, struct buf *octets, bool *ret_encoded)
+{
+    struct bytes charset = {NULL, 0};
+    qsort(t->pieces, t->count, sizeof *t->pieces, piece_order);
+    for (size_t i = 0; i < t->count; i++) {
+        struct piece *s = &t->pieces[i];
+        if (i && s->index == s[-1].index) {
+            p->duplicate = true;
+            continue;
+        }
+        struct bytes text = s->text;
+        if (!i && s->encoded)
+            charset = cut_charset(&text);
+        *ret_encoded |= s->encoded;
+        if (s->encoded)
+            add_percent(octets, text);
+        else
+            add_unquoted(octets, text, s->quoted);
+    }
+    return charset;
+}
+
+/* What was found of a parameter becomes its string. */
+static void finish_target(struct parsing *p, struct target *t, struct buf *octets, struct buf *text)
+{
+    struct bytes charset = {NULL, 0};
+    bool encoded = false;
+    buf_reset(octets);
+    buf_reset(text);
+    if (t->has_extended) {
+        struct bytes rest = t->extended;
+        charset = cut_charset(&rest);
+        add_percent(octets, rest);
+        encoded = true;
+    } else if (t->count) {
+        charset = join_pieces(p, t, octets, &encoded);
+    } else if (t->has_plain) {
+        add_unquoted(octets, t->plain, t->plain_quoted);
+    }
+    bool lossy = encoded ? charset_to_utf8(charset, buf_bytes(octets), text) : words_decode(buf_bytes(octets), text);
+    p->lossy |= lossy || text->cut || octets->cut || bytes_index(buf_bytes(text), '\0') < text->len;
+    *t->to = string_of(bytes_trim(buf_bytes(text)), t->lower);
+    free(t->pieces);
+    t->pieces = NULL;
+}
+
+/* "name", "name*", "name*3", "name*3*": what is behind the name. False where the asterisk is none of these. */
+static bool read_suffix(struct bytes suffix, bool *ret_piece, unsigned *ret_index, bool *ret_encoded)
+{
+    uint64_t index = 0;
+    struct bytes rest = bytes_part(suffix, 1, SIZE_MAX);
+    *ret_piece = bytes_number(&rest, &index);
+    *ret_index = (unsigned)index;
+    *ret_encoded = !*ret_piece;
+    if (*ret_piece && rest.len && rest.data[0] == '*') {
+        *ret_encoded = true;
+        rest = bytes_part(rest, 1, SIZE_MAX);
+    }
+    return !rest.len && index < PIECES_MOST * 2;
+}
+
+static void add_piece(struct parsing *p, struct target *t, struct piece piece)
+{
+    if (t->count == PIECES_MOST) {
+        p->lossy = true;
+        return;
+    }
+    if (!(t->count & (t->count - 1))) /* room for a power of two */
+        t->pieces = memory_resize(t->pieces, (t->count ? t->count * 2 : 1) * sizeof piece);
+    piece.order = (unsigned)t->count;
+    t->pieces[t->count++] = piece;
+}
+
+static void found(struct parsing *p, struct bytes name, struct bytes value, bool quoted)
+{
+    size_t star = bytes_index(name, '*');
+    struct bytes base = bytes_part(name, 0, star), suffix = bytes_part(name, star, SIZE_MAX);
+    for (size_t i = 0; i < p->count; i++) {
+        struct target *t = &p->targets[i];
+        if (!bytes_equal_nocase(base, bytes_of_string(t->name)))
+            continue;
+        bool piece, encoded;
+        unsigned index;
+        if (!suffix.len) {
+            p->duplicate |= t->has_plain && !bytes_equal(t->plain, value);
+            if (!t->has_plain) {
+                t->plain = value;
+                t->plain_quoted = quoted;
+            }
+            t->has_plain = true;
+        } else if (!read_suffix(suffix, &piece, &index, &encoded)) {
+            p->lossy = true;
+        } else if (piece) {
+            add_piece(p, t, (struct piece){.index = index, .encoded = encoded, .quoted = quoted, .text = value});
+        } else {
+            p->duplicate |= t->has_extended && !bytes_equal(t->extended, value);
+            if (!t->has_extended)
+                t->extended = value;
+            t->has_extended = true;
+        }
+    }
+}
+
+static bool is_free(const struct parsing *p, struct bytes name)
+{
+    struct bytes base = bytes_part(name, 0, bytes_index(name, '*'));
+    for (size_t i = 0; i < p->count; i++)
+        if (p->targets[i].free && bytes_equal_nocase(base, bytes_of_string(p->targets[i].name)))
+            return true;
+    return false;
+}
+
+static struct bytes cut_value(struct bytes *rest, bool is_name)
+{
+    if (!is_name)
+        return cut_token(rest, ";");
+    size_t n = bytes_index(*rest, ';');
+    struct bytes value = bytes_trim(bytes_part(*rest, 0, n));
+    *rest = bytes_part(*rest, n, SIZE_MAX);
+    return value;
+}
+
+/* All that is behind the first word: attributes with values, between semicolons or only blanks. */
+static void read_parameters(struct parsing *p, struct bytes rest)
+{
+    while ((rest = skip_blanks(rest)).len) {
+        if (rest.data[0] == ';' || rest.data[0] == '=' || rest.data[0] == '"') {
+            rest = bytes_part(rest, 1, SIZE_MAX);
+            continue;
+        }
+        struct bytes name = cut_token(&rest, ";=\"(");
+        struct bytes behind = skip_blanks(rest);
+        if (!behind.len || behind.data[0] != '=') {
+            rest = behind;
+            continue;
+        }
+        rest = skip_blanks(bytes_part(behind, 1, SIZE_MAX));
+        bool quoted = rest.len && rest.data[0] == '"';
+        struct bytes value = quoted ? cut_quoted(&rest) : cut_value(&rest, is_free(p, name));
+        found(p, name, value, quoted);
+    }
+    struct buf octets, text;
+    buf_init(&octets, (size_t)PARAMETER_MOST * 4);
+    buf_init(&text, PARAMETER_MOST);
+    for (size_t i = 0; i < p->count; i++)
+        finish_target(p, &p->targets[i], &octets, &text);
+    buf_release(&octets);
+    buf_release(&text);
+}
+
+/* The word in front of the parameters; none where that is one already. */
+static char *cut_first(struct bytes *rest, const char *ends)
+{
+    *rest = skip_blanks(*rest);
+    struct bytes behind = *rest, word = cut_token(&behind, ends), next = skip_blanks(behind);
+    if (next.len && next.data[0] == '=')
+        return NULL;
+    *rest = behind;
+    return string_of(bytes_part(word, 0, PARAMETER_MOST), true);
+}
+
+void media_type_parse(struct media_type *m, struct bytes value)
+{
+    *m = (struct media_type){.lossy = false};
+    struct parsing p = {.targets = {{.name = "boundary", .to = &m->boundary},
+                                    {.name = "charset", .to = &m->charset, .lower = true},
+                                    {.name = "name", .to = &m->name, .free = true},
+                                    {.name = "report-type", .to = &m->report_type, .lower = true},
+                                    {.name = "protocol", .to = &m->protocol, .lower = true}},
+                        .count = 5};
+    struct bytes rest = value;
+    m->type = cut_first(&rest, "/;=\"(");
+    struct bytes behind = skip_blanks(rest);
+    if (m->type && behind.len && behind.data[0] == '/') {
+        rest = skip_blanks(bytes_part(behind, 1, SIZE_MAX));
+        m->subtype = string_of(bytes_part(cut_token(&rest, ";=\"("), 0, PARAMETER_MOST), true);
+    }
+    read_parameters(&p, rest);
+    m->lossy = p.lossy;
+    m->duplicate = p.duplicate;
+}
+
+void media_type_release(struct media_type *m)
+{
+    free(m->type);
+    free(m->subtype);
+    free(m->boundary);
+    free(m->charset);
+    free(m->name);
+    free(m->report_type);
+    free(m->protocol);
+    *m = (struct media_type){.lossy = false};
+}
+
+void disposition_parse(struct disposition *d, struct bytes value)
+{
+    *d = (struct disposition){.lossy = false};
+    struct parsing p = {.targets = {{.name = "filename", .to = &d->filename, .free = true}}, .count = 1};
+    struct bytes rest = value;
+    d->word = cut_first(&rest, ";=\"(");
+    read_parameters(&p, rest);
+    d->lossy = p.lossy;
+    d->duplicate = p.duplicate;
+}
+
+void disposition_release(struct disposition *d)
+{
+    free(d->word);
+    free(d->filename);
+    *d = (struct disposition){.lossy = false};
+}
