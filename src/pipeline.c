@@ -16,6 +16,7 @@
 #include "capture/decode.h"
 #include "capture/source.h"
 #include "recorder.h"
+#include "turns.h"
 #include "workers.h"
 
 enum {
@@ -130,12 +131,30 @@ static void explain_filter(const struct options *o, struct error *err)
         snprintf(err->text + len, sizeof err->text - len, "; to read several files give -r before each");
 }
 
+struct reading { /* of one file */
+    struct pipeline *pipeline;
+    struct source *source;
+    enum source_status status;
+    struct error err;
+};
+
+/* All frames that can be had now. False: no more will come, or are wanted. */
+static bool take_frames(void *arg)
+{
+    struct reading *r = arg;
+    struct frame frame;
+    do {
+        r->status = source_next(r->source, &frame, &r->err);
+        if (r->status == SOURCE_FRAME)
+            take_frame(r->pipeline, &frame);
+    } while (r->status == SOURCE_FRAME && !stopped(r->pipeline));
+    return r->status == SOURCE_IDLE && !stopped(r->pipeline);
+}
+
 /* True: go on with the next file. */
 static bool read_file(struct pipeline *p, const char *name)
 {
     struct error err;
-    struct frame frame;
-    enum source_status status = SOURCE_IDLE;
     struct source *src = source_open_file(name, &err);
     if (!src) {
         terminal_say(&p->terminal, "mailtap: %s", err.text);
@@ -152,13 +171,12 @@ static bool read_file(struct pipeline *p, const char *name)
     uint64_t before = p->frames;
     recorder_origin(p->recorder, name, before + 1);
     p->files++;
-    do {
-        status = source_next(src, &frame, &err);
-        if (status == SOURCE_FRAME)
-            take_frame(p, &frame);
-    } while (!stopped(p) && (status == SOURCE_FRAME || status == SOURCE_IDLE));
-    if (status == SOURCE_BROKEN) {
-        terminal_say(&p->terminal, "mailtap: %s", err.text);
+    struct reading reading = {.pipeline = p, .source = src};
+    if (p->direct || !turns_read(src, take_frames, &reading))
+        while (take_frames(&reading))
+            continue;
+    if (reading.status == SOURCE_BROKEN) {
+        terminal_say(&p->terminal, "mailtap: %s", reading.err.text);
         p->damaged = true;
         p->counts.inputs_damaged++;
     }

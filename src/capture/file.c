@@ -24,6 +24,7 @@ struct file_filter {
 struct file_source {
     struct source source;
     struct window in;
+    struct piece pieces[2];
     bool is_pcapng;
     struct classic classic;
     struct pcapng pcapng;
@@ -138,9 +139,35 @@ static enum source_status file_next(struct source *source, struct frame *frame, 
     return plain && is_usual(src, frame) ? SOURCE_FRAME : next_any(src, frame, err);
 }
 
+static bool file_by_turns(struct source *source)
+{
+    struct file_source *src = (struct file_source *)source;
+    return window_in_pieces(&src->in, &src->pieces[0], &src->pieces[1]);
+}
+
+static void file_fetch(struct source *source, uint64_t n)
+{
+    struct file_source *src = (struct file_source *)source;
+    piece_read(&src->pieces[n & 1], n);
+}
+
+static void file_turn(struct source *source, uint64_t n)
+{
+    struct file_source *src = (struct file_source *)source;
+    window_put(&src->in, &src->pieces[n & 1]);
+}
+
+static void file_turn_over(struct source *source)
+{
+    struct file_source *src = (struct file_source *)source;
+    window_out(&src->in);
+}
+
 static void file_free(struct source *source)
 {
     struct file_source *src = (struct file_source *)source;
+    piece_release(&src->pieces[0]);
+    piece_release(&src->pieces[1]);
     forget_filters(src);
     pcapng_release(&src->pcapng);
     window_release(&src->in);
@@ -207,7 +234,13 @@ static bool open_format(struct file_source *src, struct error *err)
 
 struct source *source_open_fd(int fd, const char *name, struct error *err)
 {
-    static const struct source_ops ops = {.next = file_next, .filter = file_filter, .free = file_free};
+    static const struct source_ops ops = {.next = file_next,
+                                          .filter = file_filter,
+                                          .by_turns = file_by_turns,
+                                          .fetch = file_fetch,
+                                          .turn = file_turn,
+                                          .turn_over = file_turn_over,
+                                          .free = file_free};
     struct file_source *src = memory_get(sizeof *src);
     src->source = (struct source){.ops = &ops, .name = memory_string(name)};
     src->ended = SOURCE_FRAME;

@@ -8,6 +8,26 @@ bool source_filter(struct source *src, const char *expression, struct error *err
     return src->ops->filter(src, expression, err);
 }
 
+bool source_by_turns(struct source *src)
+{
+    return src->ops->by_turns && src->ops->by_turns(src);
+}
+
+void source_fetch(struct source *src, uint64_t n)
+{
+    src->ops->fetch(src, n);
+}
+
+void source_turn(struct source *src, uint64_t n)
+{
+    src->ops->turn(src, n);
+}
+
+void source_turn_over(struct source *src)
+{
+    src->ops->turn_over(src);
+}
+
 int source_descriptor(const struct source *src)
 {
     return src->ops->descriptor ? src->ops->descriptor(src) : -1;

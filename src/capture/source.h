@@ -37,6 +37,20 @@ struct source *source_open_live(const char *interface, const struct live_setting
    makes no sense for do not match. */
 bool source_filter(struct source *src, const char *expression, struct error *err);
 
+/* Two threads can read a plain file by turns, each its own pieces: the octets of one are then fetched while the frames
+   of the other are taken, where they lie in that processor's cache. False: this source is none of these. From now on
+   source_next() gives SOURCE_IDLE where a piece ends. */
+bool source_by_turns(struct source *src);
+
+/* Fetches the octets of the n-th piece, from 0: those of even numbers one after the other, and those of odd numbers,
+   may be fetched at the same time, and while the other's frames are taken. */
+void source_fetch(struct source *src, uint64_t n);
+
+/* The frames of the n-th piece, which was fetched, come next, until SOURCE_IDLE; then the turn is over, before the next
+   begins. */
+void source_turn(struct source *src, uint64_t n);
+void source_turn_over(struct source *src);
+
 /* What poll(2) can wait at for the next frame of an interface; -1 for files. */
 int source_descriptor(const struct source *src);
 

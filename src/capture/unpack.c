@@ -9,6 +9,7 @@
 #include <lz4frame.h>
 #include <lzma.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -305,4 +306,11 @@ enum unpack_status unpack_read(struct unpack *u, uint8_t *to, size_t size, size_
         return UNPACK_SOME;
     }
     return read_file(u, to, size, got, err);
+}
+
+int unpack_plain(const struct unpack *u)
+{
+    struct stat st;
+    bool plain = u->packing == PACKING_NONE && u->from == u->to && !fstat(u->fd, &st) && S_ISREG(st.st_mode);
+    return plain ? u->fd : -1;
 }

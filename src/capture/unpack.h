@@ -21,6 +21,10 @@ struct unpack;
 struct unpack *unpack_new(int fd);
 void unpack_free(struct unpack *u);
 
+/* The descriptor, where what was not read yet can be had by pread(2) from its offset on: a regular file that is not
+   compressed, of which something was read. -1 else. */
+int unpack_plain(const struct unpack *u);
+
 /* Up to `size` (at least 1) octets. One read(2) at most where the file is not compressed, so a pipe gives what it has.
  */
 enum unpack_status unpack_read(struct unpack *u, uint8_t *to, size_t size, size_t *got, struct error *err);

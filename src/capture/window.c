@@ -1,23 +1,26 @@
-/* Reads a file in pieces of a mebibyte; only the octets left over from a piece are moved. */
+/* Reads a file a mebibyte at a time; only the octets left over are moved. */
 #include "window.h"
 
 #include "base/memory.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WINDOW_SIZE ((size_t)1 << 20)
 
 void window_init(struct window *w, struct unpack *in)
 {
-    *w = (struct window){.in = in, .data = memory_get(WINDOW_SIZE), .cap = WINDOW_SIZE};
+    *w = (struct window){.in = in, .own = memory_get(WINDOW_SIZE), .cap = WINDOW_SIZE};
+    w->data = w->own;
 }
 
 void window_release(struct window *w)
 {
     unpack_free(w->in);
-    free(w->data);
+    free(w->own);
     *w = (struct window){0};
 }
 
@@ -44,13 +47,25 @@ static void make_room(struct window *w)
     }
     if (w->to == w->cap) {
         w->cap *= 2;
-        w->data = memory_resize(w->data, w->cap);
+        w->own = memory_resize(w->own, w->cap);
+        w->data = w->own;
     }
+}
+
+/* So many more octets stand behind those that were there: of them goes what is to be thrown away. */
+static void arrived(struct window *w, size_t n)
+{
+    size_t less = w->skip < n ? (size_t)w->skip : n;
+    w->to += n;
+    w->from += less;
+    w->skip -= less;
 }
 
 enum window_status window_fill(struct window *w, size_t n)
 {
     while (w->skip || w->to - w->from < n) {
+        if (w->in_pieces)
+            return w->behind;
         if (w->from == w->to || w->to == w->cap || w->cap - w->from < n)
             make_room(w);
         size_t got;
@@ -64,14 +79,83 @@ enum window_status window_fill(struct window *w, size_t n)
         case UNPACK_BROKEN:
             return WINDOW_BROKEN;
         }
-        w->to += got;
-        if (w->skip) {
-            size_t less = w->skip < got ? (size_t)w->skip : got;
-            w->from += less;
-            w->skip -= less;
-        }
+        arrived(w, got);
     }
     return WINDOW_READY;
+}
+
+bool window_in_pieces(struct window *w, struct piece *first, struct piece *second)
+{
+    int fd = unpack_plain(w->in);
+    off_t start = fd < 0 ? -1 : lseek(fd, 0, SEEK_CUR);
+    if (start < 0)
+        return false;
+    w->in_pieces = true;
+    w->behind = WINDOW_AGAIN;
+    *first = *second = (struct piece){.fd = fd, .start = (uint64_t)start};
+    first->room = memory_resize(NULL, PIECE_HEAD + PIECE_SIZE);
+    second->room = memory_resize(NULL, PIECE_HEAD + PIECE_SIZE);
+    return true;
+}
+
+void piece_release(struct piece *p)
+{
+    free(p->room);
+    p->room = NULL;
+}
+
+void piece_read(struct piece *p, uint64_t n)
+{
+    p->len = 0;
+    p->behind = WINDOW_AGAIN;
+    while (p->len < PIECE_SIZE && p->behind == WINDOW_AGAIN) {
+        ssize_t got = pread(p->fd, p->room + PIECE_HEAD + p->len, PIECE_SIZE - p->len,
+                            (off_t)(p->start + n * PIECE_SIZE + p->len));
+        if (got > 0) {
+            p->len += (size_t)got;
+        } else if (!got) {
+            p->behind = WINDOW_END;
+        } else if (errno != EINTR) {
+            p->behind = WINDOW_BROKEN;
+            error_set(&p->why, "cannot be read: %s", strerror(errno));
+        }
+    }
+}
+
+void window_put(struct window *w, const struct piece *p)
+{
+    size_t here = w->to - w->from;
+    uint64_t place = w->base + w->from;
+    if (here <= PIECE_HEAD) {
+        memcpy(p->room + PIECE_HEAD - here, w->data + w->from, here);
+        w->data = p->room;
+        w->from = PIECE_HEAD - here;
+        w->to = PIECE_HEAD;
+    } else { /* a frame longer than that */
+        while (w->to == w->cap || w->cap - w->to < p->len)
+            make_room(w);
+        memcpy(w->data + w->to, p->room + PIECE_HEAD, p->len);
+    }
+    w->base = place - w->from;
+    arrived(w, p->len);
+    w->behind = p->behind;
+    w->why = p->why;
+}
+
+void window_out(struct window *w)
+{
+    size_t here = w->to - w->from;
+    if (w->data == w->own)
+        return;
+    while (w->cap < here) {
+        w->cap *= 2;
+        w->own = memory_resize(w->own, w->cap);
+    }
+    memcpy(w->own, w->data + w->from, here);
+    w->data = w->own;
+    w->base += w->from;
+    w->from = 0;
+    w->to = here;
 }
 
 enum source_status window_stop(const struct window *w, enum window_status s, const char *what, uint64_t offset,
