@@ -11,7 +11,8 @@
 
 #define LINGER         (2 * CLOCK_S) /* after the end, for what was still under way */
 #define MEMORY_RESERVE 8             /* of the budget, one part in so many is for what nobody counts */
-#define AWAKE_SHARE    8             /* of the budget, one part in so many is for sessions that are not put away */
+#define AWAKE_SHARE    10            /* of the budget, one part in so many is for sessions that are not put away */
+#define BARE_SHARE     8             /* of the connections, one in so many may be a handshake without a flood */
 #define FRESH_SHARE    8192          /* octets of budget for each tcp_fresh of 120 octets */
 
 struct engine {
@@ -225,15 +226,26 @@ bool engine_follows(const struct engine_settings *settings, const struct packet 
     return false;
 }
 
-/* Gives up what is worth least: the idlest of the first list that has any. */
+/* Handshakes without payload are worth least where they are many: a flood. A few are connections that have just begun,
+   and worth more than those that have nothing to say. */
+static struct flow_head *worth_least(const struct engine *e)
+{
+    static const enum flow_order flooded[] = {FLOW_BARE, FLOW_ENDED, FLOW_IDLE, FLOW_OPEN};
+    static const enum flow_order usual[] = {FLOW_ENDED, FLOW_IDLE, FLOW_BARE, FLOW_OPEN};
+    bool flood = flow_count_of(e->flows, FLOW_BARE) > flow_count(e->flows) / BARE_SHARE;
+    struct flow_head *head = NULL;
+    for (unsigned i = 0; i < FLOW_ORDERS && !head; i++)
+        head = flow_first(e->flows, flood ? flooded[i] : usual[i]);
+    return head;
+}
+
+/* Gives up the idlest of those that are worth least. */
 static void evict(struct engine *e)
 {
-    struct flow_head *head = NULL;
-    unsigned order = 0;
-    while (order < FLOW_ORDERS && !(head = flow_first(e->flows, (enum flow_order)order)))
-        order++;
+    struct flow_head *head = worth_least(e);
     if (!head)
         return;
+    enum flow_order order = (enum flow_order)head->order;
     if (order != FLOW_ENDED)
         e->counts.flows_evicted++;
     if (order == FLOW_BARE)

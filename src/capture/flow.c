@@ -27,6 +27,7 @@ enum { SYN_IPV4, SYN_IPV6, FLOW_IPV4, FLOW_IPV6 };
 
 struct flow_list {
     uint32_t idlest, busiest;
+    uint64_t count;
 };
 
 /* Buckets are split one by one, one for each flow more (linear hashing, Litwin 1980), so that no packet waits while the
@@ -192,6 +193,7 @@ static void add_to_list(struct flow_table *table, struct flow_head *head, enum f
     head->busier = 0;
     *(list->busiest ? &head_at(table, list->busiest)->busier : &list->idlest) = head->name;
     list->busiest = head->name;
+    list->count++;
 }
 
 static void take_from_list(struct flow_table *table, struct flow_head *head)
@@ -199,6 +201,7 @@ static void take_from_list(struct flow_table *table, struct flow_head *head)
     struct flow_list *list = &table->lists[head->order];
     *(head->idler ? &head_at(table, head->idler)->busier : &list->idlest) = head->busier;
     *(head->busier ? &head_at(table, head->busier)->idler : &list->busiest) = head->idler;
+    list->count--;
 }
 
 void flow_set_order(struct flow_table *table, struct flow *f, enum flow_order order)
@@ -215,6 +218,11 @@ struct flow_head *flow_first(const struct flow_table *table, enum flow_order ord
 {
     uint32_t name = table->lists[order].idlest;
     return name ? head_at(table, name) : NULL;
+}
+
+uint64_t flow_count_of(const struct flow_table *table, enum flow_order order)
+{
+    return table->lists[order].count;
 }
 
 struct flow_head *flow_next(const struct flow_table *table, const struct flow_head *head)

@@ -9,8 +9,8 @@
 #include "capture/path.h"
 #include "capture/tcp.h"
 
-/* What is given up first when there is no room. Each is a list by the last packet; FLOW_ENDED one by when they ended.
- */
+/* What is given up in which order when there is no room, see engine.c. Each is a list by the last packet; FLOW_ENDED
+   one by when they ended. */
 enum flow_order {
     FLOW_BARE,  /* no octet of payload was captured */
     FLOW_ENDED, /* reset, or both FINs; it lingers for what was still under way */
@@ -87,6 +87,8 @@ void flow_set_order(struct flow_table *table, struct flow *f, enum flow_order or
 /* The idlest of a list, and the next; null at the end. */
 struct flow_head *flow_first(const struct flow_table *table, enum flow_order order);
 struct flow_head *flow_next(const struct flow_table *table, const struct flow_head *head);
+
+uint64_t flow_count_of(const struct flow_table *table, enum flow_order order);
 
 /* Null where there was the SYN only. */
 struct flow *flow_of_head(struct flow_head *head);
