@@ -98,9 +98,33 @@ static bool is_empty(struct flow_head *head)
     return !f || (!f->session && !f->tcp.trouble);
 }
 
+/* What stands at a port of mail is written from its first packet on, whatever may come: nobody waits for it. */
+static bool is_at_mail_port(const struct flow_head *head)
+{
+    unsigned name;
+    bool tls;
+    return dissector_of_port(head->server_port, &name, &tls) != NULL;
+}
+
+/* Who keeps the packets is told. */
+static void tell_fate(struct engine *e, const struct flow_head *head, enum fate fate, bool packet)
+{
+    struct belonging b = {.connection = flow_first_frame(head), .fate = fate};
+    if (is_at_mail_port(head)) {
+        if (!packet)
+            return; /* that was told with the first */
+        b.fate = FATE_MAIL;
+    }
+    if (b.fate == FATE_MAIL)
+        session_uid(head, b.uid);
+    e->settings.belongs(e->settings.arg, &b, packet);
+}
+
 static void drop_empty(struct engine *e, struct flow_head *head)
 {
     struct flow *f = flow_of_head(head);
+    if (e->settings.belongs)
+        tell_fate(e, head, FATE_OTHER, false);
     if (f)
         tcp_release(&f->tcp, &e->budget);
     e->counts.flows_empty++;
@@ -120,13 +144,16 @@ static void end_flow(struct engine *e, struct flow *f, enum close how)
         octets += seen.octets;
     }
     struct session *s = f->session;
+    enum fate fate = FATE_OTHER;
     if (!s)
         e->counts.flows_empty++;
     if (s && !octets) { /* nothing but lost octets: no session to speak of */
         session_free(s);
     } else if (s) {
-        e->counts.flows_unrecognised += !session_end(s, how);
+        e->counts.flows_unrecognised += !session_end(s, how, &fate);
     }
+    if (e->settings.belongs)
+        tell_fate(e, &f->head, fate, false);
     tcp_release(&f->tcp, &e->budget);
     flow_remove(e->flows, &f->head);
 }
@@ -275,7 +302,9 @@ static struct flow *flow_for(struct engine *e, const struct packet *p, int *side
         evict(e);
     e->counts.flows_created++;
     if (flow_is_bare_syn(p)) {
-        flow_add_syn(e->flows, p, e->settings.vlan_apart);
+        struct flow_head *head = flow_add_syn(e->flows, p, e->settings.vlan_apart);
+        if (e->settings.belongs)
+            tell_fate(e, head, FATE_OPEN, true);
         return NULL;
     }
     f = flow_add(e->flows, p, e->settings.vlan_apart, e->settings.ports, side);
@@ -316,6 +345,8 @@ void engine_packet(struct engine *e, const struct packet *p)
         tcp_segment(&f->tcp, side, p, &e->budget, &reader, &to);
         if (f->session)
             session_offer(f->session);
+        if (e->settings.belongs)
+            tell_fate(e, &f->head, f->session ? session_fate(f->session) : FATE_OPEN, true);
         flow_set_order(e->flows, f, order_of(f));
     }
     keep_within_memory(e);

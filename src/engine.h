@@ -7,6 +7,7 @@
 #include "capture/packet.h"
 #include "mail/mail.h"
 #include "record/record.h"
+#include "session/fate.h"
 
 struct engine;
 
@@ -25,6 +26,10 @@ struct engine_settings {
 
     /* Takes each record, in order, and owns it. */
     void (*emit)(void *arg, struct record *r);
+
+    /* Which connection a packet is of, and, with `packet` false, what became of one that has ended. Null: nobody asks.
+     */
+    void (*belongs)(void *arg, const struct belonging *b, bool packet);
     void *arg;
 };
 

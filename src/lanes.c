@@ -10,6 +10,7 @@ struct lanes {
     struct engine_settings settings;
     unsigned share, shares;
     lanes_emit *emit;
+    lanes_belongs *belongs; /* or null */
     void *arg;
     struct order now;
     struct engine *engines[LANES]; /* null until there is a packet for it */
@@ -35,6 +36,11 @@ struct lanes *lanes_new(const struct engine_settings *settings, unsigned share, 
     return l;
 }
 
+void lanes_tell(struct lanes *l, lanes_belongs *belongs)
+{
+    l->belongs = belongs;
+}
+
 void lanes_free(struct lanes *l)
 {
     for (unsigned i = 0; i < LANES; i++)
@@ -56,11 +62,18 @@ static void emit(void *arg, struct record *r)
     l->emit(l->arg, &l->now, r);
 }
 
+static void belongs(void *arg, const struct belonging *b, bool packet)
+{
+    struct lanes *l = arg;
+    l->belongs(l->arg, &l->now, b, packet);
+}
+
 void lanes_packet(struct lanes *l, unsigned lane, const struct packet *p)
 {
     struct engine **e = &l->engines[lane];
     if (!*e) {
         l->settings.emit = emit;
+        l->settings.belongs = l->belongs ? belongs : NULL;
         l->settings.arg = l;
         *e = engine_new(&l->settings);
     }

@@ -20,6 +20,10 @@ struct lanes *lanes_new(const struct engine_settings *settings, unsigned share, 
                         void *arg);
 void lanes_free(struct lanes *l);
 
+/* The engines tell that function, with the same argument, which connections packets are of: engine_settings.belongs. */
+typedef void lanes_belongs(void *arg, const struct order *where, const struct belonging *b, bool packet);
+void lanes_tell(struct lanes *l, lanes_belongs *belongs);
+
 /* The lane of a packet, the same for both directions. */
 unsigned lane_of(const struct packet *p);
 

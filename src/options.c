@@ -13,6 +13,7 @@ enum option_key {
     OPTION_READ,
     OPTION_INTERFACE,
     OPTION_OUTPUT,
+    OPTION_WRITE,
     OPTION_COUNT,
     OPTION_SNAPLEN,
     OPTION_NO_PROMISCUOUS,
@@ -43,6 +44,7 @@ const struct option_info option_infos[] = {
     [OPTION_READ] = {"read", "FILE", "pcap or pcapng file, also .gz .zst .lz4 .xz; - is standard input", 'r'},
     [OPTION_INTERFACE] = {"interface", "NAME", "capture from this interface, or any", 'i'},
     [OPTION_OUTPUT] = {"output", "FORMAT[:TARGET]", "json, text or summary, to a file or - (standard output)", 'o'},
+    [OPTION_WRITE] = {"write", "FILE", "the packets of mail, as pcapng; - is standard output", 'w'},
     [OPTION_COUNT] = {"count", "NUMBER", "stop after this many packets", 'c'},
     [OPTION_SNAPLEN] = {"snapshot-length", "OCTETS", "of each packet, from an interface (262144)", 's'},
     [OPTION_NO_PROMISCUOUS] = {"no-promiscuous-mode", NULL, "leave the interface as it is", 'p'},
@@ -289,6 +291,11 @@ static bool apply(struct options *o, enum option_key key, const char *text, stru
         return true;
     case OPTION_OUTPUT:
         return output(o, text, err);
+    case OPTION_WRITE:
+        if (o->write)
+            return error_set(err, "-w was given twice; it writes one file");
+        o->write = text;
+        return true;
     case OPTION_COUNT:
         return number(key, text, 1, INT64_MAX, &o->count, err);
     case OPTION_SNAPLEN:
@@ -400,6 +407,19 @@ static void join_filter(struct options *o, char **words)
     o->filter = (char *)text.data;
 }
 
+/* Packets and records, or two files of packets, in one place would be neither. */
+static bool complete_write(const struct options *o, bool terminal, struct error *err)
+{
+    if (!o->write)
+        return true;
+    if (terminal && !strcmp(o->write, "-"))
+        return error_set(err, "-w - would write packets to the terminal; name a file, or pipe them on");
+    for (unsigned i = 0; i < o->output_count; i++)
+        if (!strcmp(o->outputs[i].target, o->write))
+            return error_set(err, "-w and -o cannot both write to '%s'", o->write);
+    return true;
+}
+
 static bool complete(struct options *o, bool terminal, struct error *err)
 {
     const char *usual = !terminal ? "json" : o->file_count ? "summary" : "text";
@@ -410,9 +430,9 @@ static bool complete(struct options *o, bool terminal, struct error *err)
                               "(mailtap -D lists them); see mailtap --help");
     if (o->file_count && o->interface_count)
         return error_set(err, "-r and -i cannot be combined: read files, or watch interfaces");
-    if (!o->output_count)
+    if (!o->output_count && !(o->write && !strcmp(o->write, "-")))
         add_output(o, format_find(usual), "-");
-    return true;
+    return complete_write(o, terminal, err);
 }
 
 bool options_parse(struct options *o, int argc, char **argv, bool terminal, struct error *err)

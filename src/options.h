@@ -32,11 +32,12 @@ struct options {
     enum options_action action;
     const char **files, **interfaces;
     unsigned file_count, interface_count;
-    struct output_choice *outputs; /* never empty after options_parse */
+    struct output_choice *outputs; /* after options_parse empty only with -w - */
     unsigned output_count;
-    char *filter;   /* pcap-filter(7), or null */
-    uint64_t count; /* packets after which to stop; 0: none */
-    unsigned jobs;  /* threads that follow connections; 0: as many as there are processors */
+    const char *write; /* -w: where packets of mail go; or null */
+    char *filter;      /* pcap-filter(7), or null */
+    uint64_t count;    /* packets after which to stop; 0: none */
+    unsigned jobs;     /* threads that follow connections; 0: as many as there are processors */
     int snaplen;
     bool promiscuous, quiet, verbose, checksums;
     int64_t stats; /* ns of capture time between stats records; 0: only the final one */

@@ -36,6 +36,7 @@ struct pipeline {
     struct error *err;
     struct terminal terminal;
     struct decoder *decoder;
+    struct keeper *keeper; /* the decoder's, for -w; or null */
     struct recorder *recorder;
     struct workers *workers;
     struct lanes_clock clock;
@@ -79,6 +80,7 @@ static struct stats_counts counts_now(const struct pipeline *p)
         if (p->live[i])
             add_source(&now.source, p->live[i]);
     now.decode = *decoder_counts(p->decoder);
+    now.packets_unwritten = p->keeper ? p->keeper->dropped : 0;
     return now;
 }
 
@@ -102,7 +104,8 @@ static __attribute__((noinline)) void take_mail(struct pipeline *p, const struct
         return;
     if (lanes_clock_reach(&p->clock, packet.when))
         workers_tick(p->workers, packet.frame, p->clock.now);
-    workers_packet(p->workers, &packet);
+    struct kept *frames = p->keeper ? keeper_take(p->keeper) : NULL;
+    workers_packet(p->workers, &packet, frames, frames ? keeper_settled(p->keeper) : 0);
 }
 
 static void take_frame(struct pipeline *p, struct frame *frame)
@@ -403,6 +406,8 @@ enum exit_code pipeline_run(const struct options *o, const volatile sig_atomic_t
         decoder_follow(p.decoder, o->engine.ports);
     if (o->checksums)
         decoder_verify(p.decoder);
+    if (o->write)
+        p.keeper = decoder_keep(p.decoder, o->engine.limits.write);
     p.workers = workers_new(&o->engine, count, p.recorder, err);
     if (p.workers)
         code = run(&p);

@@ -15,7 +15,8 @@ struct recorder {
     const struct options *options;
     struct terminal *terminal;
     struct sinks *sinks;
-    struct origin *origins; /* room for every file */
+    struct packets *packets; /* null without -w */
+    struct origin *origins;  /* room for every file */
     atomic_uint origin_count;
     struct stats stats;
     uint64_t records[STATS_KINDS];
@@ -35,13 +36,19 @@ struct cut *cut_new(const struct stats_span *span, const struct stats_counts *co
 
 struct recorder *recorder_new(const struct options *o, struct terminal *terminal, struct error *err)
 {
-    struct sinks *sinks = sinks_open(o, err);
-    if (!sinks)
+    struct packets *packets = NULL;
+    if (o->write && !(packets = packets_open(o, err)))
         return NULL;
+    struct sinks *sinks = sinks_open(o, err);
+    if (!sinks) {
+        packets_abandon(packets);
+        return NULL;
+    }
     struct recorder *r = memory_get(sizeof *r);
     r->options = o;
     r->terminal = terminal;
     r->sinks = sinks;
+    r->packets = packets;
     r->origins = memory_get((o->file_count + 1) * sizeof *r->origins);
     r->stats = (struct stats){.sensor = o->engine.sensor, .live = o->interface_count > 0};
     return r;
@@ -88,12 +95,21 @@ static const char *origin_of(struct recorder *r, const struct record *record)
     return r->origins[low].name;
 }
 
+bool recorder_writes(const struct recorder *r)
+{
+    return r->packets != NULL;
+}
+
+static void settle(struct recorder *r, bool well)
+{
+    r->failed |= !well;
+    if (r->failed || (!sinks_left(r->sinks) && !(r->packets && packets_left(r->packets))))
+        atomic_store(&r->over, true);
+}
+
 static void write_record(struct recorder *r, struct record *record)
 {
-    if (!r->failed && !sinks_record(r->sinks, record, &r->err))
-        r->failed = true;
-    if (r->failed || !sinks_left(r->sinks))
-        atomic_store(&r->over, true);
+    settle(r, r->failed || sinks_record(r->sinks, record, &r->err));
     record_free(record);
 }
 
@@ -113,6 +129,8 @@ static void complete(struct recorder *r, struct stats_counts *counts)
 {
     memcpy(counts->records, r->records, sizeof counts->records);
     counts->records_dropped = sinks_dropped(r->sinks);
+    if (r->packets)
+        packets_counts(r->packets, &counts->packets_written, &counts->packets_unwritten);
 }
 
 static void take_cut(struct recorder *r, struct cut *cut)
@@ -134,11 +152,11 @@ void recorder_take(struct recorder *r, const struct item *item)
     case ITEM_CUT:
         take_cut(r, item->cut);
         break;
+    case ITEM_WRITTEN:
+        settle(r, packets_take(r->packets, item->written, r->failed ? NULL : &r->err) || r->failed);
+        break;
     case ITEM_FLUSH:
-        if (!r->failed && !sinks_flush(r->sinks, &r->err))
-            r->failed = true;
-        if (r->failed || !sinks_left(r->sinks))
-            atomic_store(&r->over, true);
+        settle(r, r->failed || (sinks_flush(r->sinks, &r->err) && packets_flush(r->packets, &r->err)));
         break;
     }
 }
@@ -225,12 +243,15 @@ bool recorder_close(struct recorder *r, const struct stats_span *span, const str
 {
     struct stats_counts all = *counts;
     uint64_t dropped = 0;
+    if (r->packets)
+        r->failed |= !packets_finish(r->packets, r->failed ? NULL : &r->err);
     complete(r, &all);
     write_record(r, stats_final(&r->stats, span, &all, &r->options->engine.limits));
     bool failed = r->failed;
     if (failed)
         *err = r->err;
     bool well = sinks_close(r->sinks, &dropped, failed ? NULL : err);
+    packets_abandon(r->packets);
     recorder_free(r);
     return well && !failed && !dropped;
 }
@@ -238,5 +259,6 @@ bool recorder_close(struct recorder *r, const struct stats_span *span, const str
 void recorder_abandon(struct recorder *r)
 {
     sinks_abandon(r->sinks);
+    packets_abandon(r->packets);
     recorder_free(r);
 }

@@ -5,6 +5,7 @@
 #include "channel.h"
 #include "lanes.h"
 #include "options.h"
+#include "packets.h"
 #include "stats.h"
 #include "terminal.h"
 
@@ -20,13 +21,14 @@ struct cut {
 
 struct cut *cut_new(const struct stats_span *span, const struct stats_counts *counts, unsigned shares);
 
-enum item_kind { ITEM_RECORD, ITEM_CUT, ITEM_FLUSH };
+enum item_kind { ITEM_RECORD, ITEM_WRITTEN, ITEM_CUT, ITEM_FLUSH };
 
 struct item {
     struct order order;
     enum item_kind kind;
     union {
         struct record *record;
+        struct written *written;
         struct cut *cut;
     };
 };
@@ -44,6 +46,9 @@ struct parcel {
 
 /* Opens the outputs. Null, and err says why. The options and the terminal outlive the recorder. */
 struct recorder *recorder_new(const struct options *o, struct terminal *terminal, struct error *err);
+
+/* Does it want the packets (-w)? */
+bool recorder_writes(const struct recorder *r);
 
 /* The frames from `first` on come from this file; told before the first of them is on its way. */
 void recorder_origin(struct recorder *r, const char *name, uint64_t first);

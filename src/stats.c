@@ -84,6 +84,7 @@ static void add_capture(struct record *r, const struct stats *s, const struct st
         record_count(r, F_stats_capture, BYTES("dropped_nic"),
                      now->source.dropped_interface - before->source.dropped_interface);
     }
+    count(r, F_stats_capture, "written", now->packets_written, before->packets_written);
 #define DECODE_COUNT(name, doc) count(r, F_stats_capture, #name, now->decode.name, before->decode.name);
 #include "capture/decode_counts.def"
 #undef DECODE_COUNT
@@ -118,6 +119,7 @@ static struct record *build(struct stats *s, const struct stats_span *span, cons
     count(r, F_stats_errors, "inputs_damaged", now->inputs_damaged, before->inputs_damaged);
     count(r, F_stats_errors, "inputs_unreadable", now->inputs_unreadable, before->inputs_unreadable);
     count(r, F_stats_errors, "records_dropped", now->records_dropped, before->records_dropped);
+    count(r, F_stats_errors, "packets_unwritten", now->packets_unwritten, before->packets_unwritten);
     s->index++;
     return r;
 }

@@ -20,6 +20,8 @@ struct event {
     enum event_kind kind;
     unsigned lane;
     uint64_t number;
+    struct kept *frames; /* of the packet, and keeper_settled(), for -w */
+    uint64_t settled;
     union {
         struct packet packet;
         int64_t now;
@@ -44,7 +46,9 @@ struct worker {
     struct channel *parcels;      /* to the recorder */
     struct batch *filling;        /* the reader's; null: none is at hand */
     struct parcel *parcel;        /* the worker's, being filled */
-    uint64_t round;               /* the worker's: batches it has done with */
+    struct kept *frames;          /* the worker's, of the packet in hand; null: they were handed on */
+    uint64_t settled;
+    uint64_t round; /* the worker's: batches it has done with */
     pthread_t thread;
     bool running;
 };
@@ -67,6 +71,36 @@ static void emit_direct(void *arg, const struct order *where, struct record *r)
 {
     struct workers *w = arg;
     recorder_take(w->recorder, &(struct item){.order = *where, .kind = ITEM_RECORD, .record = r});
+}
+
+/* What of -w goes with a connection's packet, or its end. */
+static struct item belonging_item(struct worker *w, const struct order *where, const struct belonging *b, bool packet)
+{
+    struct written *written = memory_get(sizeof *written);
+    written->of = *b;
+    if (packet) {
+        written->frames = w->frames;
+        written->settled = w->settled;
+        w->frames = NULL;
+    }
+    return (struct item){.order = *where, .kind = ITEM_WRITTEN, .written = written};
+}
+
+static void belongs_direct(void *arg, const struct order *where, const struct belonging *b, bool packet)
+{
+    struct workers *w = arg;
+    struct item item = belonging_item(&w->worker[0], where, b, packet);
+    recorder_take(w->recorder, &item);
+}
+
+/* Frames that no connection wanted are nobody's. */
+static void take_packet(struct worker *w, unsigned lane, const struct packet *p, struct kept *frames, uint64_t settled)
+{
+    w->frames = frames;
+    w->settled = settled;
+    lanes_packet(w->lanes, lane, p);
+    kept_free(w->frames);
+    w->frames = NULL;
 }
 
 static void send_parcel(struct worker *w, const struct order *upto, bool last)
@@ -93,6 +127,12 @@ static void emit(void *arg, const struct order *where, struct record *r)
     add_item(arg, &(struct item){.order = *where, .kind = ITEM_RECORD, .record = r});
 }
 
+static void belongs(void *arg, const struct order *where, const struct belonging *b, bool packet)
+{
+    struct item item = belonging_item(arg, where, b, packet);
+    add_item(arg, &item);
+}
+
 /* --- a worker --- */
 
 /* The end of what the event releases. */
@@ -109,7 +149,7 @@ static void work_on(struct worker *w, const struct event *e)
 {
     switch (e->kind) {
     case EVENT_PACKET:
-        lanes_packet(w->lanes, e->lane, &e->packet);
+        take_packet(w, e->lane, &e->packet, e->frames, e->settled);
         break;
     case EVENT_TICK:
         lanes_tick(w->lanes, e->number, e->now);
@@ -171,10 +211,13 @@ static void workers_free(struct workers *w)
     free(w);
 }
 
-static void worker_init(struct worker *w, const struct engine_settings *settings, unsigned share, unsigned shares)
+static void worker_init(struct worker *w, const struct engine_settings *settings, unsigned share, unsigned shares,
+                        bool writes)
 {
     w->share = share;
     w->lanes = lanes_new(settings, share, shares, emit, w);
+    if (writes)
+        lanes_tell(w->lanes, belongs);
     w->full = channel_new(BATCHES);
     w->empty = channel_new(BATCHES);
     w->parcels = channel_new(PARCELS);
@@ -249,10 +292,12 @@ struct workers *workers_new(const struct engine_settings *settings, unsigned job
     w->count = jobs;
     if (jobs == 1) {
         w->worker[0].lanes = lanes_new(settings, 0, 1, emit_direct, w);
+        if (recorder_writes(recorder))
+            lanes_tell(w->worker[0].lanes, belongs_direct);
         return w;
     }
     for (unsigned i = 0; i < jobs; i++) {
-        worker_init(&w->worker[i], settings, i, jobs);
+        worker_init(&w->worker[i], settings, i, jobs, recorder_writes(recorder));
         w->parcels[i] = w->worker[i].parcels;
     }
     if (start_quietly(w))
@@ -286,11 +331,11 @@ static void make_room(struct workers *w, const struct worker *to, size_t octets)
         send_all(w, &w->latest, false, ENGINE_EOF);
 }
 
-void workers_packet(struct workers *w, const struct packet *p)
+void workers_packet(struct workers *w, const struct packet *p, struct kept *frames, uint64_t settled)
 {
     unsigned lane = lane_of(p);
     if (w->count == 1) {
-        lanes_packet(w->worker[0].lanes, lane, p);
+        take_packet(&w->worker[0], lane, p, frames, settled);
         return;
     }
     struct worker *to = &w->worker[lane % w->count];
@@ -298,6 +343,8 @@ void workers_packet(struct workers *w, const struct packet *p)
     struct event *e = add_event(w, to, EVENT_PACKET, p->frame);
     struct batch *b = to->filling;
     e->lane = lane;
+    e->frames = frames;
+    e->settled = settled;
     e->packet = *p;
     e->packet.payload.data = b->octets + b->used;
     if (p->payload.len)

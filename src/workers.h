@@ -12,8 +12,9 @@ struct workers;
 struct workers *workers_new(const struct engine_settings *settings, unsigned jobs, struct recorder *recorder,
                             struct error *err);
 
-/* A packet of a connection that is followed; its payload is copied. */
-void workers_packet(struct workers *w, const struct packet *p);
+/* A packet of a connection that is followed; its payload is copied. For -w the frames it came in, which are the
+   workers' now, and the number below which all frames are decided; else null and 0. */
+void workers_packet(struct workers *w, const struct packet *p, struct kept *frames, uint64_t settled);
 
 /* Capture time has come to `now`, before the packet of that number. */
 void workers_tick(struct workers *w, uint64_t number, int64_t now);

@@ -23,6 +23,7 @@ struct decoder {
     unsigned tunnels;
     bool verify;
     struct port_set *ports; /* null: all are followed */
+    struct keeper *keeper;  /* null: nobody wants the frames */
 };
 
 struct decoder *decoder_new(const struct limits *limits)
@@ -38,6 +39,9 @@ void decoder_free(struct decoder *d)
     if (!d)
         return;
     ipfrag_free(d->ipfrag);
+    if (d->keeper)
+        keeper_forget(d->keeper, &d->keeper->parts);
+    free(d->keeper);
     free(d->ports);
     free(d);
 }
@@ -45,6 +49,14 @@ void decoder_free(struct decoder *d)
 void decoder_verify(struct decoder *d)
 {
     d->verify = true;
+}
+
+struct keeper *decoder_keep(struct decoder *d, uint64_t most)
+{
+    d->keeper = memory_get(sizeof *d->keeper);
+    d->keeper->most = most;
+    ipfrag_keep(d->ipfrag, d->keeper);
+    return d->keeper;
 }
 
 void decoder_follow(struct decoder *d, const uint16_t *ports)
@@ -196,6 +208,8 @@ bool decode(struct decoder *d, const struct frame *frame, struct packet *ret)
                      .verify = d->verify};
     if (w.wire < w.rest.len)
         w.wire = (uint32_t)w.rest.len;
+    if (d->keeper)
+        keeper_begin(d->keeper, frame);
     enum layer layer = layer_of_link(frame->link);
     if (layer == LAYER_NONE)
         walk_drop(&d->counts.unknown_link);

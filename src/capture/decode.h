@@ -4,6 +4,7 @@
 #define MAILTAP_CAPTURE_DECODE_H
 
 #include "base/limits.h"
+#include "capture/keep.h"
 #include "capture/packet.h"
 
 /* Why a frame gave no TCP segment, and what was met on the way: stats.capture lists those that are not 0. */
@@ -33,6 +34,10 @@ void decoder_verify(struct decoder *d);
 /* Most of what a link carries is no mail, and nearly all of that is plain Ethernet, IP and a port that is not followed.
    True: it is one of these, it is counted, and decode() need not be asked, which would give nothing. */
 bool decoder_skips(struct decoder *d, const struct frame *frame);
+
+/* From now on the frames that a packet came in can be had, from keeper_take() behind each decode(). Of fragments whose
+   datagram is not complete at most so many octets are kept. It lives as long as the decoder. */
+struct keeper *decoder_keep(struct decoder *d, uint64_t most);
 
 const struct decode_counts *decoder_counts(const struct decoder *d);
 

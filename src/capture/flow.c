@@ -241,6 +241,26 @@ int64_t flow_last_when(const struct flow_head *head)
                         : ((const struct flow *)(const void *)head)->last_when;
 }
 
+uint64_t flow_first_frame(const struct flow_head *head)
+{
+    return head->is_syn ? ((const struct flow_syn *)(const void *)head)->frame
+                        : ((const struct flow *)(const void *)head)->tcp.first_frame;
+}
+
+int64_t flow_first_when(const struct flow_head *head)
+{
+    return head->is_syn ? ((const struct flow_syn *)(const void *)head)->when
+                        : ((const struct flow *)(const void *)head)->tcp.first_when;
+}
+
+struct address flow_head_address(const struct flow_head *head, int side)
+{
+    struct address a = {{0}};
+    size_t n = width(head->ip_version);
+    memcpy(a.octets, addresses_of(head) + (size_t)side * n, n);
+    return a;
+}
+
 /* --- finding and adding --- */
 
 /* More than the SYN was captured: it becomes a flow, which is told of the SYN first. */
@@ -344,7 +364,7 @@ bool flow_is_bare_syn(const struct packet *p)
            !p->fragment_overlap;
 }
 
-void flow_add_syn(struct flow_table *table, const struct packet *p, bool vlan_apart)
+struct flow_head *flow_add_syn(struct flow_table *table, const struct packet *p, bool vlan_apart)
 {
     uint32_t name;
     struct flow_syn *syn = slab_get(&table->slab, p->ip_version == 4 ? SYN_IPV4 : SYN_IPV6, &name);
@@ -356,6 +376,7 @@ void flow_add_syn(struct flow_table *table, const struct packet *p, bool vlan_ap
     syn->when = p->when;
     syn->frame = p->frame;
     begin(table, &syn->head, syn->addresses, p, true, vlan_apart);
+    return &syn->head;
 }
 
 void flow_touch(struct flow_table *table, struct flow *f, const struct packet *p)

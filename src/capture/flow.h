@@ -75,7 +75,7 @@ struct flow *flow_add(struct flow_table *table, const struct packet *p, bool vla
 
 /* Is it a SYN that flow_add_syn() can keep as it is? */
 bool flow_is_bare_syn(const struct packet *p);
-void flow_add_syn(struct flow_table *table, const struct packet *p, bool vlan_apart);
+struct flow_head *flow_add_syn(struct flow_table *table, const struct packet *p, bool vlan_apart);
 
 /* Notes that the segment belongs to it: times and tags. */
 void flow_touch(struct flow_table *table, struct flow *f, const struct packet *p);
@@ -93,6 +93,9 @@ uint64_t flow_count_of(const struct flow_table *table, enum flow_order order);
 /* Null where there was the SYN only. */
 struct flow *flow_of_head(struct flow_head *head);
 int64_t flow_last_when(const struct flow_head *head);
+uint64_t flow_first_frame(const struct flow_head *head); /* which no other conversation has */
+int64_t flow_first_when(const struct flow_head *head);
+struct address flow_head_address(const struct flow_head *head, int side);
 
 uint64_t flow_count(const struct flow_table *table);
 uint64_t flow_memory(const struct flow_table *table); /* octets of the table and all that is in it */

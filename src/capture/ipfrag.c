@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "keep.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -40,7 +41,8 @@ struct pending {
     uint32_t wire; /* 0: the last fragment has not come */
     uint8_t protocol;
     bool overlap;
-    uint64_t *unwanted; /* not null: nothing is kept, this counts */
+    uint64_t *unwanted;      /* not null: nothing is kept, this counts */
+    struct kept_list frames; /* that its fragments came in */
 };
 
 struct ipfrag {
@@ -51,7 +53,8 @@ struct ipfrag {
     struct pending **table;
     size_t slots, count;
     struct pending *oldest, *newest;
-    uint8_t *whole; /* the datagram given last */
+    uint8_t *whole;        /* the datagram given last */
+    struct keeper *keeper; /* of frames; null: nobody wants them */
 };
 
 struct ipfrag *ipfrag_new(const struct limits *limits, struct decode_counts *counts)
@@ -68,8 +71,15 @@ struct ipfrag *ipfrag_new(const struct limits *limits, struct decode_counts *cou
     return f;
 }
 
-static void pending_free(struct pending *p)
+void ipfrag_keep(struct ipfrag *f, struct keeper *keeper)
 {
+    f->keeper = keeper;
+}
+
+static void pending_free(struct ipfrag *f, struct pending *p)
+{
+    if (f->keeper)
+        keeper_forget(f->keeper, &p->frames);
     for (struct piece *q = p->first, *next; q; q = next) {
         next = q->next;
         free(q);
@@ -83,7 +93,7 @@ void ipfrag_free(struct ipfrag *f)
         return;
     for (struct pending *p = f->oldest, *next; p; p = next) {
         next = p->newer;
-        pending_free(p);
+        pending_free(f, p);
     }
     free(f->table);
     free(f->whole);
@@ -150,7 +160,7 @@ static void forget(struct ipfrag *f, struct pending *p)
     *(p->newer ? &p->newer->older : &f->newest) = p->older;
     f->count--;
     f->held -= p->held;
-    pending_free(p);
+    pending_free(f, p);
 }
 
 /* Forgets what is held of it, and it as soon as its last fragment comes, as they mostly come in order. */
@@ -165,6 +175,8 @@ static void refuse(struct ipfrag *f, struct pending *p, const struct fragment *f
     }
     f->held -= p->held - sizeof *p;
     p->held = sizeof *p;
+    if (f->keeper)
+        keeper_forget(f->keeper, &p->frames);
     for (struct piece *q = p->first, *next; q; q = next) {
         next = q->next;
         free(q);
@@ -316,10 +328,14 @@ bool ipfrag_add(struct ipfrag *f, const struct fragment *given, struct datagram 
         p->protocol = fragment.protocol;
     if (p->wire && p->have == p->wire) {
         join(f, p, ret);
+        if (f->keeper)
+            keeper_resume(f->keeper, &p->frames);
         forget(f, p);
         f->counts->fragments_completed++;
         return true;
     }
+    if (f->keeper && good)
+        keeper_hold(f->keeper, &p->frames);
     keep_limit(f);
     return false;
 }

@@ -28,11 +28,15 @@ struct datagram {
 };
 
 struct ipfrag;
+struct keeper;
 
 /* Holds at most limits.fragments octets, its own included, and a datagram limits.fragment_age seconds of capture time.
    Counts into *counts. */
 struct ipfrag *ipfrag_new(const struct limits *limits, struct decode_counts *counts);
 void ipfrag_free(struct ipfrag *f);
+
+/* From now on the frames of fragments are held there too; it outlives this. */
+void ipfrag_keep(struct ipfrag *f, struct keeper *keeper);
 
 /* True: the fragment completed *ret. The fragment's octets are copied. Those of an unwanted datagram, from the one on
    that shows it, count where that one says. */

@@ -637,7 +637,14 @@ void session_gap(struct session *s, enum side side, uint64_t len, const struct o
     session_rest_settle(s);
 }
 
-bool session_end(struct session *s, enum close how)
+enum fate session_fate_awake(const struct session *s)
+{
+    if (s->dissector)
+        return FATE_MAIL;
+    return !s->unrecognised ? FATE_OPEN : s->gone ? FATE_OTHER : FATE_MAIL;
+}
+
+bool session_end(struct session *s, enum close how, enum fate *fate)
 {
     s = session_awake(s);
     s->ending = true;
@@ -654,6 +661,7 @@ bool session_end(struct session *s, enum close how)
     if (!s->gone)
         session_emit_own(s, true, how);
     bool recognised = !s->unrecognised;
+    *fate = session_fate_awake(s);
     session_free(s);
     return recognised;
 }

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "capture/flow.h"
 #include "session/dissector.h"
+#include "session/fate.h"
 #include "session/filter.h"
 #include "session/input_private.h"
 #include "session/proxy.h"
@@ -105,8 +106,14 @@ void session_gap(struct session *s, enum side side, uint64_t len, const struct o
 void session_offer(struct session *s);
 
 /* Ends it: offers the rest with no patience, records it (without a recognised protocol only where the port is one of
-   mail), frees it. False: no protocol was recognised. */
-bool session_end(struct session *s, enum close how);
+   mail: then its fate is FATE_MAIL all the same), frees it. False: no protocol was recognised. */
+bool session_end(struct session *s, enum close how, enum fate *fate);
+
+/* As far as is known. */
+enum fate session_fate(const struct session *s);
+
+/* What its records call the connection. */
+void session_uid(const struct flow_head *head, char uid[static UID_SIZE]);
 void session_free(struct session *s);
 
 /* What it takes of memory now, all in all, and what all sessions of a pool take: that changes also when others are put
@@ -132,6 +139,9 @@ struct session *session_awake(struct session *s);
 void session_rest_begin(struct session *s);
 void session_rest_settle(struct session *s);
 void session_rest_end(struct session *s);
+
+/* session_fate() of one that is not at rest. */
+enum fate session_fate_awake(const struct session *s);
 
 /* Would an offer change nothing? Only of one that is at rest. */
 bool session_rests_on(const struct session *s);

@@ -13,7 +13,6 @@ static const char *const close_words[] = {
 };
 
 #define USUAL_SIZE     768 /* octets of a record */
-#define UID_SIZE       15
 #define COMMUNITY_SIZE 31
 
 struct session_names { /* how records call the session */
@@ -90,20 +89,19 @@ static void make_community_id(const struct session *s, char text[COMMUNITY_SIZE]
     EVP_EncodeBlock((unsigned char *)text + 2, digest, SHA1_SIZE);
 }
 
-static void make_uid(const struct session *s, char uid[UID_SIZE])
+void session_uid(const struct flow_head *head, char uid[static UID_SIZE])
 {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    const struct flow *f = s->flow;
     struct {
         struct address client, server;
         int64_t when;
         uint16_t ports[2];
         uint32_t apart;
-    } key = {flow_address(f, CLIENT),
-             flow_address(f, SERVER),
-             f->tcp.first_when,
-             {flow_port(f, CLIENT), flow_port(f, SERVER)},
-             f->head.apart};
+    } key = {flow_head_address(head, CLIENT),
+             flow_head_address(head, SERVER),
+             flow_first_when(head),
+             {head->client_port, head->server_port},
+             head->apart};
     XXH128_hash_t h = XXH3_128bits(&key, sizeof key);
     uid[0] = 'C';
     for (int i = 1; i < UID_SIZE - 1; i++) {
@@ -118,7 +116,7 @@ static const struct session_names *names_of(struct session *s)
 {
     if (!s->names) {
         s->names = memory_get(sizeof *s->names);
-        make_uid(s, s->names->uid);
+        session_uid(&s->flow->head, s->names->uid);
         make_community_id(s, s->names->community);
     }
     return s->names;

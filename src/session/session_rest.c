@@ -24,6 +24,7 @@ struct resting {
     uint32_t about_len;  /* octets of data[] that say what it is; entries come behind */
     uint32_t entries_len, packed_len;
     bool busy, quiet, deaf; /* quiet: nothing is unread; deaf: nothing more will be read */
+    uint8_t fate;
     uint8_t data[];
 };
 
@@ -49,6 +50,11 @@ bool session_is_deaf(const struct session *s)
 size_t session_held(const struct session *s)
 {
     return s->is_resting ? resting_const(s)->held : s->held;
+}
+
+enum fate session_fate(const struct session *s)
+{
+    return s->is_resting ? (enum fate)resting_const(s)->fate : session_fate_awake(s);
 }
 
 bool session_busy(const struct session *s)
@@ -292,7 +298,8 @@ static bool put_to_rest(struct awake *a, struct session *s)
                           .packed_len = (uint32_t)packed.len,
                           .busy = s->busy,
                           .quiet = is_quiet(s),
-                          .deaf = s->unrecognised};
+                          .deaf = s->unrecognised,
+                          .fate = (uint8_t)session_fate_awake(s)};
     memcpy(r->data, a->about.data, a->about.len);
     if (packed.len)
         memcpy(r->data + a->about.len, packed.data, packed.len);

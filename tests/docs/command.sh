@@ -77,6 +77,19 @@ head -c 2000 $sample >"$folder/cut.pcap"
 expect 3 'cut.pcap' -r "$folder/cut.pcap" -r samples/imap-tour.pcap
 check 'what was whole is analysed' test "$(jq -s 'map(select(.type=="session")) | length' "$folder/out")" = 2
 expect 3 'No space left' -r $sample -o json:/dev/full
+expect 3 'No space left' -r $sample -o json:"$folder/out" -w /dev/full
+
+# the packets of mail
+expect 0 '' -r $sample -w "$folder/mail.pcapng" -o summary
+check 'packets are nobody else'\''s' test "$(stat -c %a "$folder/mail.pcapng")" = 600
+expect 0 '' -r $sample -w -
+check '-w - alone writes packets alone' cmp "$folder/mail.pcapng" "$folder/out"
+expect 1 'cannot both write' -r $sample -w - -o json
+expect 1 'which is read' -r "$folder/mail.pcapng" -w "$folder/../$(basename "$folder")/mail.pcapng"
+expect 1 'nosuchfolder' -r $sample -w "$folder/nosuchfolder/x"
+expect 1 'given twice' -r $sample -w "$folder/a" -w "$folder/b"
+"$program" -r samples/smtp-smuggling.pcap -w - 2>"$folder/err" | head -c 24 >/dev/null
+check 'whoever stops reading packets is no error' test ! -s "$folder/err"
 
 for option in --help --version --schema; do
     expect 0 '' $option

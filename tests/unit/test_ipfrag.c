@@ -248,7 +248,7 @@ static void eviction(void **state)
     assert_false(add(&t, 65528, "b", false)); /* still there, the next is not */
     uint64_t evicted = t.counts.fragments_evicted;
     t.id = 0;
-    assert_false(add(&t, 65528, "b", false));
+    assert_false(add(&t, 65520, "aaaaaaaa", true));
     assert_int_equal(t.counts.fragments_evicted, evicted + 1);
 
     /* One datagram alone can be too large: it goes at once, so its other half completes nothing. */
