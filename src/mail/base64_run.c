@@ -91,12 +91,20 @@ void base64_run_plain(struct base64_progress *p, struct bytes in, uint8_t *out)
 #define QUAD  0x00011000
 #define ORDER 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1
 
-/* Past `good` characters in front, whole groups of them; false where the run stops there. */
-static inline bool advance(struct place *x, unsigned good, unsigned all)
+/* Past the groups in front of the first octet that is not of the alphabet; false where the run stops there. `bad` has a
+   bit for each such octet. Whole vectors have their own branch: it is foreseen, so that the next vector need not wait.
+ */
+static inline bool advance(struct place *x, uint32_t bad, unsigned all)
 {
+    if (!bad) {
+        x->at += all;
+        x->out += all / 4 * 3;
+        return true;
+    }
+    unsigned good = (unsigned)__builtin_ctz(bad);
     x->at += good & ~3u;
     x->out += good / 4 * 3;
-    return good == all || (!(good & 3) && line_end(x));
+    return !(good & 3) && line_end(x);
 }
 
 __attribute__((target("ssse3"))) static inline void loop_16(struct place *x)
@@ -109,12 +117,12 @@ __attribute__((target("ssse3"))) static inline void loop_16(struct place *x)
         void *to = x->out;
         __m128i text = _mm_loadu_si128(from), high = _mm_and_si128(_mm_srli_epi32(text, 4), half);
         __m128i class = _mm_and_si128(_mm_shuffle_epi8(class_of_high, high), _mm_shuffle_epi8(classes_of_low, text));
-        unsigned bad = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(class, none));
+        uint32_t bad = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(class, none));
         __m128i row = _mm_add_epi8(high, _mm_cmpeq_epi8(text, slash));
         __m128i value = _mm_add_epi8(text, _mm_shuffle_epi8(add_for_high, row));
         __m128i packed = _mm_madd_epi16(_mm_maddubs_epi16(value, _mm_set1_epi32(PAIR)), _mm_set1_epi32(QUAD));
         _mm_storeu_si128(to, _mm_shuffle_epi8(packed, order));
-        if (!advance(x, (unsigned)__builtin_ctz(bad | 1u << 16), 16))
+        if (!advance(x, bad, 16))
             return;
     }
 }
@@ -132,14 +140,14 @@ __attribute__((target("avx2"))) static inline void loop_32(struct place *x)
         __m256i text = _mm256_loadu_si256(from), high = _mm256_and_si256(_mm256_srli_epi32(text, 4), half);
         __m256i class =
             _mm256_and_si256(_mm256_shuffle_epi8(class_of_high, high), _mm256_shuffle_epi8(classes_of_low, text));
-        uint64_t bad = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(class, none));
+        uint32_t bad = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(class, none));
         __m256i row = _mm256_add_epi8(high, _mm256_cmpeq_epi8(text, slash));
         __m256i value = _mm256_add_epi8(text, _mm256_shuffle_epi8(add_for_high, row));
         __m256i packed =
             _mm256_madd_epi16(_mm256_maddubs_epi16(value, _mm256_set1_epi32(PAIR)), _mm256_set1_epi32(QUAD));
         packed = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(packed, order), together);
         _mm256_storeu_si256(to, packed);
-        if (!advance(x, (unsigned)__builtin_ctzll(bad | UINT64_C(1) << 32), 32))
+        if (!advance(x, bad, 32))
             return;
     }
 }

@@ -6,10 +6,12 @@
 /* The value of a hexadecimal digit, or 16. */
 static unsigned hex(uint8_t c)
 {
-    if (byte_is_digit(c))
-        return c - '0';
-    c = byte_upper(c);
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10u : 16;
+    static const uint8_t values[256] = {
+        ['0'] = 16 | 0,  16 | 1,  16 | 2,          16 | 3,  16 | 4,  16 | 5,  16 | 6,  16 | 7,
+        16 | 8,          16 | 9,  ['A'] = 16 | 10, 16 | 11, 16 | 12, 16 | 13, 16 | 14, 16 | 15,
+        ['a'] = 16 | 10, 16 | 11, 16 | 12,         16 | 13, 16 | 14, 16 | 15,
+    };
+    return values[c] ^ 16u;
 }
 
 static bool is_blank(uint8_t c)
@@ -47,9 +49,13 @@ static size_t literally(struct transfer_decoder *d, uint8_t *out)
 static size_t at_line_end(struct transfer_decoder *d, uint8_t *out)
 {
     size_t to = 0;
-    for (size_t i = 0; i < d->count && !holds_escape(d); i++)
-        if (d->held[i] == '\r')
+    for (size_t i = 0; i < d->count; i++) {
+        if (d->held[i] != '\r')
+            continue;
+        d->column--;
+        if (!holds_escape(d))
             out[to++] = '\r';
+    }
     return to;
 }
 
@@ -65,7 +71,7 @@ static bool goes_on(const struct transfer_decoder *d, uint8_t c)
 static size_t octet(struct transfer_decoder *d, uint8_t c, uint8_t *out)
 {
     size_t to = 0;
-    d->column += c != '\n' && c != '\r';
+    d->column += c != '\n';
     if (d->count && c == '\n' && !holds_digit(d)) {
         bool soft = holds_escape(d);
         to = at_line_end(d, out);

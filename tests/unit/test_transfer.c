@@ -243,6 +243,8 @@ static void quoted_lines(void **state)
     snprintf(in, sizeof(in), "%074d=41", 1);
     snprintf(out, sizeof(out), "%074dA", 1);
     check(TRANSFER_QUOTED_PRINTABLE, in, out, TRANSFER_LONG_LINE);
+    snprintf(in, sizeof(in), "%075d\rx\r\n", 1); /* a carriage return that ends no line is a character */
+    check(TRANSFER_QUOTED_PRINTABLE, in, in, TRANSFER_LONG_LINE);
     snprintf(in, sizeof(in), "a%*s\r\nb%*sc", TRANSFER_HELD_MOST - 1, "", 60, "");
     snprintf(out, sizeof(out), "a\r\nb%*sc", 60, "");
     check(TRANSFER_QUOTED_PRINTABLE, in, out, 0);
