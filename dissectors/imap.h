@@ -104,8 +104,8 @@ void request_free(struct request *r);
 void request_piece(struct request *r, struct bytes piece, const struct imap_literal *literal);
 
 /* Octets of the literal, and its end. The limits must outlive the request. */
-void request_octets(struct request *r, const struct chunk *chunk, const struct limits *limits);
-void request_literal_ended(struct request *r, const struct mark *last, const struct limits *limits);
+void request_octets(struct request *r, const struct chunk *chunk, struct mail *mail);
+void request_literal_ended(struct request *r, const struct mark *last, struct mail *mail);
 
 /* Nothing more of it comes: sets `arg`, and what it tells of a login. `whole`: its end was seen. Later calls do
    nothing. */

@@ -210,14 +210,14 @@ static bool read_literal(struct session *s, struct input *in)
             return false;
         x->left -= chunk.bytes.len;
         if (r) {
-            request_octets(r, &chunk, session_limits(s));
+            request_octets(r, &chunk, session_mail(s));
             r->command->last = chunk.last;
         }
     }
     if (x->left)
         return true;
     if (r)
-        request_literal_ended(r, &r->command->last, session_limits(s));
+        request_literal_ended(r, &r->command->last, session_mail(s));
     x->mode = MODE_REST;
     return true;
 }

@@ -41,7 +41,7 @@ void imap_appended(struct session *s, const struct message_facts *facts, struct 
 {
     for (struct upload *u = r->uploads; u; u = u->next) {
         if (!u->content && !u->by_url && reply && reply->result == RESULT_OK)
-            u->content = content_new(session_limits(s)); /* it was sent, and lost */
+            u->content = content_new(session_mail(s)); /* it was sent, and lost */
         struct record *m = message_new(s, facts, u->content ? "APPEND" : "none");
         const struct mark *end = reply && last->when >= u->last.when ? last : &u->last;
         record_word(m, F_message_verdict, verdict(s, u, reply));
@@ -111,8 +111,8 @@ static void write_section(struct record *m, struct bytes section)
     buf_release(&text);
 }
 
-/* Has the piece a header of its own, and may it stop anywhere? BODY[], BODY[HEADER...], BODY[]<0>; not BODY[TEXT],
-   BODY[1], and nothing that begins in the middle. */
+/* Has the piece a header of its own, and a body behind it? BODY[], BODY[HEADER...], BODY[]<0>; not BODY[TEXT], BODY[1],
+   and nothing that begins in the middle. */
 static void tell_piece(struct content *c, struct bytes section)
 {
     size_t origin = bytes_index(section, '<');
@@ -120,18 +120,20 @@ static void tell_piece(struct content *c, struct bytes section)
     struct bytes from = bytes_part(section, origin, section.len);
     if (origin < part.len)
         part = bytes_part(part, 0, origin);
-    bool header = !part.len || bytes_starts_nocase(part, BYTES("HEADER"));
-    bool begins = origin >= section.len || bytes_equal(from, BYTES("<0>"));
-    if (!header || !begins)
-        content_piece(c, false);
-    else if (origin < section.len)
-        content_piece(c, true);
+    bool header = bytes_starts_nocase(part, BYTES("HEADER")), partial = origin < section.len;
+    bool begins = !partial || bytes_equal(from, BYTES("<0>"));
+    if ((part.len && !header) || !begins)
+        content_is_piece(c, CONTENT_OCTETS);
+    else if (header)
+        content_is_piece(c, partial ? CONTENT_HEADER_BEGINNING : CONTENT_HEADER);
+    else if (partial)
+        content_is_piece(c, CONTENT_BEGINNING);
 }
 
 static struct content *new_content(struct session *s, struct fetch *f)
 {
     struct bytes section;
-    struct content *c = content_new(session_limits(s));
+    struct content *c = content_new(session_mail(s));
     if (section_of(buf_bytes(&f->name), &section))
         tell_piece(c, section);
     return c;

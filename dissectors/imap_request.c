@@ -124,7 +124,7 @@ void request_piece(struct request *r, struct bytes piece, const struct imap_lite
     buf_add_byte(&r->text, '\n');
 }
 
-void request_octets(struct request *r, const struct chunk *chunk, const struct limits *limits)
+void request_octets(struct request *r, const struct chunk *chunk, struct mail *mail)
 {
     struct upload *u = r->upload;
     if (!r->sends_message) {
@@ -138,19 +138,19 @@ void request_octets(struct request *r, const struct chunk *chunk, const struct l
         return;
     u->last = chunk->last;
     if (!u->content)
-        u->content = content_new(limits);
+        u->content = content_new(mail);
     if (!u->by_url) /* what stands behind a part that was not seen is no header */
         content_push(u->content, chunk->bytes.data, chunk->bytes.len);
 }
 
-void request_literal_ended(struct request *r, const struct mark *last, const struct limits *limits)
+void request_literal_ended(struct request *r, const struct mark *last, struct mail *mail)
 {
     struct upload *u = r->sends_message ? r->upload : NULL;
     r->sends_message = false;
     if (!u)
         return;
     if (!u->content)
-        u->content = content_new(limits);
+        u->content = content_new(mail);
     u->last = *last;
     u->ended = !r->catenate;
 }

@@ -18,7 +18,9 @@ struct body *body_new(const struct session *s, struct command *c, const struct l
                        .lf_only = first->end == LINE_LF};
     buf_init(&b->caps, (size_t)session_limits(s)->line);
     if (pop3_brings_message(b->verb))
-        b->content = content_new(session_limits(s));
+        b->content = content_new(session_mail(s));
+    if (b->verb == VERB_TOP)
+        content_is_piece(b->content, CONTENT_BEGINNING);
     return b;
 }
 

@@ -9,7 +9,7 @@ static struct upload *upload_new(struct session *s, bool bdat)
 {
     struct smtp *x = session_state(s);
     struct upload *u = memory_get(sizeof *u);
-    u->content = content_new(session_limits(s));
+    u->content = content_new(session_mail(s));
     u->id = ++x->next_upload;
     u->bdat = bdat;
     u->next = x->uploads;

@@ -25,6 +25,9 @@ enum option_key {
     OPTION_MEMORY,
     OPTION_OVERLAP,
     OPTION_INTERIM,
+    OPTION_HASH,
+    OPTION_MD5,
+    OPTION_NO_CONTENT,
     OPTION_LIMIT,
     OPTION_JOBS,
     OPTION_STATS,
@@ -56,6 +59,9 @@ const struct option_info option_infos[] = {
     [OPTION_MEMORY] = {"memory", "SIZE", "for connections, at most (512M); what is worth least goes first", 0},
     [OPTION_OVERLAP] = {"overlap", "WHICH", "of octets sent twice with other content: first (default) or last", 0},
     [OPTION_INTERIM] = {"interim", "SECONDS", "write sessions that last longer in parts (0: when they end)", 0},
+    [OPTION_HASH] = {"hash", "WHAT", "SHA-256 of parts (default), all (whole messages, too) or none", 0},
+    [OPTION_MD5] = {"md5", NULL, "of parts also the MD5", 0},
+    [OPTION_NO_CONTENT] = {"no-content", NULL, "envelopes and sizes only: neither headers nor parts", 0},
     [OPTION_LIMIT] = {"limit", "NAME=VALUE", "change a limit; --limit help lists them", 0},
     [OPTION_JOBS] = {"jobs", "NUMBER", "threads that follow connections (one per processor)", 'j'},
     [OPTION_STATS] = {"stats", "SECONDS", "a stats record each time (0: only the final one)", 0},
@@ -231,6 +237,18 @@ static bool overlap(const char *text, bool *last, struct error *err)
     return true;
 }
 
+static bool hash(const char *text, enum mail_hash *ret, struct error *err)
+{
+    static const char *const words[] = {
+        [MAIL_HASH_NONE] = "none", [MAIL_HASH_PARTS] = "parts", [MAIL_HASH_ALL] = "all"};
+    for (unsigned i = 0; i < 3; i++)
+        if (!strcmp(text, words[i])) {
+            *ret = (enum mail_hash)i;
+            return true;
+        }
+    return error_set(err, "--hash is parts, all or none, not '%s'", text);
+}
+
 static void format_names(struct buf *names)
 {
     for (unsigned i = 0; formats[i]; i++)
@@ -325,6 +343,14 @@ static bool apply(struct options *o, enum option_key key, const char *text, stru
         return overlap(text, &o->engine.overlap_last, err);
     case OPTION_INTERIM:
         return seconds(key, text, &o->engine.interim, err);
+    case OPTION_HASH:
+        return hash(text, &o->engine.mail.hash, err);
+    case OPTION_MD5:
+        o->engine.mail.md5 = true;
+        return true;
+    case OPTION_NO_CONTENT:
+        o->engine.mail.envelope_only = true;
+        return true;
     case OPTION_LIMIT:
         return limit(o, text, err);
     case OPTION_JOBS:

@@ -341,6 +341,7 @@ static bool setting_word(struct dialogue_file *d, struct bytes name, struct byte
     static const char *const closes[] = {"fin", "rst", "none", NULL};
     static const char *const sides[] = {"client", "server", NULL};
     static const char *const copies[] = {"plain", "tagged", NULL};
+    static const char *const hashes[] = {"none", "parts", "all", NULL};
     int n = 0;
 
     *known = true;
@@ -361,6 +362,9 @@ static bool setting_word(struct dialogue_file *d, struct bytes name, struct byte
     } else if (bytes_equal(name, BYTES("overlap"))) {
         d->overlap_last = bytes_equal(value, BYTES("last"));
         return d->overlap_last;
+    } else if (bytes_equal(name, BYTES("hash"))) {
+        n = choice(value, hashes);
+        d->mail.hash = n < 0 ? MAIL_HASH_NONE : (enum mail_hash)n;
     } else if (bytes_equal(name, BYTES("interim"))) {
         return duration(value, &d->interim);
     } else if (bytes_equal(name, BYTES("keep"))) {
@@ -411,6 +415,10 @@ static bool setting(struct parser *p, struct bytes line, bool *known)
             p->d->any_port = true;
         else if (bytes_equal(line, BYTES("lookalikes")))
             p->d->lookalikes = true;
+        else if (bytes_equal(line, BYTES("md5")))
+            p->d->mail.md5 = true;
+        else if (bytes_equal(line, BYTES("no-content")))
+            p->d->mail.envelope_only = true;
         else if (bytes_equal(line, BYTES("ipv6")))
             p->d->ipv6 = true;
         else

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "mail/mail.h"
 #include "trace.h"
 
 enum step_kind { STEP_DATA, STEP_FIN, STEP_RST, STEP_SYN, STEP_ACK, STEP_WAIT, STEP_CONNECTION };
@@ -63,6 +64,7 @@ struct dialogue_file {
     uint64_t hold; /* 0: the default */
     int64_t interim;
     bool overlap_last;
+    struct mail_settings mail; /* without hashes, unless they are asked for */
     struct limits limits;
 
     struct texts keep;    /* keys that the normal form keeps though it drops them by default */

@@ -27,12 +27,14 @@ void replay_settings(struct replay_settings *s, const struct dialogue_file *d)
 {
     *s = (struct replay_settings){0};
     limits_init(&s->limits);
+    mail_settings_init(&s->mail);
     if (!d)
         return;
     s->any_port = d->any_port;
     s->hold = d->hold;
     s->interim = d->interim;
     s->overlap_last = d->overlap_last;
+    s->mail = d->mail;
     s->limits = d->limits;
 }
 
@@ -49,6 +51,7 @@ void replay_format(const struct replay_settings *s, const struct trace *t, const
         sink.format->open(sink.state, false);
     engine_settings_init(&settings);
     settings.limits = s->limits;
+    settings.mail = s->mail;
     if (s->any_port)
         settings.any_port = true;
     if (s->hold > 0)

@@ -2,22 +2,31 @@
 #include "content.h"
 
 #include "base/memory.h"
+#include "digest.h"
 #include "header.h"
+#include "mail.h"
+#include "mime.h"
+#include "part.h"
 #include "record/record.h"
 
 #include <stdlib.h>
 
 struct content {
-    const struct limits *limits;
+    struct mail *mail;
     uint64_t size, missed;
+    enum content_piece piece;
+    bool begun, doubt;
     struct header_scanner *header; /* null until the first octet, and where there is none */
-    bool no_header, stops_anywhere;
+    struct mime *walk;             /* the same */
+    struct digest *whole;          /* --hash all; null also where octets are missing */
+    struct tree tree;
 };
 
-struct content *content_new(const struct limits *limits)
+struct content *content_new(struct mail *mail)
 {
     struct content *c = memory_get(sizeof *c);
-    c->limits = limits;
+    c->mail = mail;
+    c->tree.mail = mail;
     return c;
 }
 
@@ -25,44 +34,74 @@ void content_free(struct content *c)
 {
     if (!c)
         return;
+    mime_free(c->walk);
     header_scanner_free(c->header);
+    digest_drop(c->whole);
+    tree_release(&c->tree);
     free(c);
 }
 
 size_t content_held(const struct content *c)
 {
-    return !c ? 0 : memory_cost(sizeof *c) + (c->header ? header_scanner_held(c->header) : 0);
+    if (!c)
+        return 0;
+    return memory_cost(sizeof *c) + (c->header ? header_scanner_held(c->header) : 0) + mime_held(c->walk) +
+           (c->whole ? digest_held(c->whole) : 0) + tree_held(&c->tree);
 }
 
-void content_piece(struct content *c, bool begins_with_header)
+void content_is_piece(struct content *c, enum content_piece piece)
 {
-    c->no_header = !begins_with_header;
-    c->stops_anywhere = true;
+    c->piece = piece;
+}
+
+static void begin(struct content *c)
+{
+    if (c->begun || c->mail->settings.envelope_only)
+        return;
+    c->begun = true;
+    if (c->piece != CONTENT_OCTETS)
+        c->header = header_scanner_new(c->mail->limits);
+    if (c->piece == CONTENT_WHOLE || c->piece == CONTENT_BEGINNING)
+        c->walk = mime_new(&c->tree, c->header);
+    if (c->mail->settings.hash == MAIL_HASH_ALL)
+        c->whole = digest_begin(c->mail->digests, DIGEST_SHA256);
+}
+
+static void missing(struct content *c, uint64_t len, bool sure)
+{
+    begin(c);
+    if (c->walk)
+        mime_gap(c->walk, len, sure);
+    else if (c->header)
+        header_scanner_gap(c->header, len);
 }
 
 void content_push(struct content *c, const uint8_t *data, size_t len)
 {
     if (!len)
         return;
-    if (!c->header && !c->no_header)
-        c->header = header_scanner_new(c->limits);
-    if (data) {
-        c->size += len;
-        if (c->header)
-            header_scanner_push(c->header, bytes_of(data, len));
-    } else {
+    if (!data) {
         c->missed += len;
-        if (c->header)
-            header_scanner_gap(c->header, len);
+        missing(c, len, true);
+        digest_drop(c->whole);
+        c->whole = NULL;
+        return;
     }
+    begin(c);
+    c->size += len;
+    struct bytes more = bytes_of(data, len);
+    if (c->whole)
+        digest_push(c->whole, more);
+    if (c->walk)
+        mime_push(c->walk, more);
+    else if (c->header)
+        header_scanner_push(c->header, more);
 }
 
 void content_doubt(struct content *c, uint64_t len)
 {
-    if (!c->header && !c->no_header)
-        c->header = header_scanner_new(c->limits);
-    if (c->header)
-        header_scanner_gap(c->header, len);
+    c->doubt = true;
+    missing(c, len, false);
 }
 
 uint64_t content_size(const struct content *c)
@@ -77,10 +116,26 @@ bool content_is_whole(const struct content *c)
 
 void content_finish(struct content *c, struct record *message, bool complete)
 {
+    bool stops_anywhere = c->piece == CONTENT_BEGINNING || c->piece == CONTENT_HEADER_BEGINNING;
+    bool whole = complete && !stops_anywhere;
+    char hex[DIGEST_HEX] = "";
     record_number(message, F_message_size, c->size);
     if (c->missed)
         record_number(message, F_message_missed, c->missed);
     record_boolean(message, F_message_complete, complete && !c->missed);
+    if (c->whole && complete && digest_end(c->whole, hex))
+        record_word(message, F_message_sha256, hex);
+    else
+        digest_drop(c->whole);
+    c->whole = NULL;
+    if (c->walk)
+        mime_flush(c->walk);
     if (c->header)
-        header_scanner_finish(c->header, message, complete && !c->stops_anywhere);
+        header_scanner_finish(c->header, message, whole);
+    if (!c->walk)
+        return;
+    mime_finish(c->walk, whole, hex);
+    if (*hex)
+        record_word(message, F_message_body_sha256, hex);
+    tree_write(&c->tree, message);
 }

@@ -1,4 +1,5 @@
-/* The content of one message as it streams by: counts its octets and scans its header. */
+/* The content of one message as it streams by: its octets counted, its header scanned, its parts walked through. What
+   dissectors see of the layer `mail`. */
 #ifndef MAILTAP_MAIL_CONTENT_H
 #define MAILTAP_MAIL_CONTENT_H
 
@@ -6,18 +7,27 @@
 #include "base/limits.h"
 
 struct content;
+struct mail;
 struct record;
 
-/* The limits are kept by reference and must outlive it; the caller frees it with content_free(). */
-struct content *content_new(const struct limits *limits);
+/* `mail` is what the contents of the lane share (session_mail()); it must outlive the content. The caller frees it with
+   content_free(). */
+struct content *content_new(struct mail *mail);
 void content_free(struct content *c);
 
 /* The memory it takes; 0 for null. */
 size_t content_held(const struct content *c);
 
-/* It is a piece of a content (an IMAP section or partial fetch): without a header of its own, or beginning with a
-   header that may stop anywhere. Before the first push. */
-void content_piece(struct content *c, bool begins_with_header);
+enum content_piece {
+    CONTENT_WHOLE,
+    CONTENT_BEGINNING, /* of a message; it may stop anywhere: TOP, BODY[]<0.n> */
+    CONTENT_HEADER,    /* BODY[HEADER] */
+    CONTENT_HEADER_BEGINNING,
+    CONTENT_OCTETS, /* neither header nor known structure: BODY[TEXT], BODY[1.2], BODY[]<n.m> */
+};
+
+/* It is that of a message; whole where nothing is said. Before the first push. */
+void content_is_piece(struct content *c, enum content_piece piece);
 
 /* The next octets, transparency undone. Null data: `len` octets that were never captured. */
 void content_push(struct content *c, const uint8_t *data, size_t len);
@@ -31,8 +41,8 @@ uint64_t content_size(const struct content *c);
 /* Is nothing missing of what came so far? */
 bool content_is_whole(const struct content *c);
 
-/* Writes size, missed, complete and the header's fields of a `message` record. `complete`: the end of the content was
-   seen; the record says complete only if no octet is missing either. Once, at the end. */
+/* Writes size, missed, complete, the hashes, the header's fields and the parts of a `message` record. `complete`: the
+   end of the content was seen; the record says complete only if no octet is missing either. Once, at the end. */
 void content_finish(struct content *c, struct record *message, bool complete);
 
 #endif

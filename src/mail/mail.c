@@ -2,6 +2,7 @@
 #include "mail.h"
 
 #include "base/memory.h"
+#include "digest.h"
 
 #include <stdlib.h>
 
@@ -15,6 +16,7 @@ struct mail *mail_new(const struct limits *limits, const struct mail_settings *s
     struct mail *m = memory_get(sizeof *m);
     m->limits = limits;
     m->settings = *settings;
+    m->digests = digests_new();
     return m;
 }
 
@@ -22,5 +24,6 @@ void mail_free(struct mail *m)
 {
     if (!m)
         return;
+    digests_free(m->digests);
     free(m);
 }

@@ -18,6 +18,7 @@ struct mail_settings {
 struct mail {
     const struct limits *limits;
     struct mail_settings settings;
+    struct digests *digests;
 };
 
 void mail_settings_init(struct mail_settings *settings); /* the defaults */

@@ -1,0 +1,152 @@
+/* What the header of a message or part says of its body. */
+#include "entity.h"
+
+#include "base/memory.h"
+#include "record/record.h"
+
+#include <stdlib.h>
+
+#define WORD_MOST 128  /* octets kept of an encoding's name */
+#define CID_MOST  1024 /* octets kept of a Content-ID */
+
+static char *copy(struct bytes b, size_t most)
+{
+    b = bytes_part(b, 0, most);
+    char *text = memory_get(b.len + 1);
+    for (size_t i = 0; i < b.len; i++)
+        text[i] = (char)(b.data[i] ? b.data[i] : 0xff);
+    return text;
+}
+
+static void take_encoding(struct entity *e, struct bytes value)
+{
+    value = bytes_trim(value);
+    e->encoding = copy(value, WORD_MOST);
+    for (char *c = e->encoding; *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c + 'a' - 'A');
+    e->transfer = transfer_of(value, &e->encoding_known);
+}
+
+static void take_cid(struct entity *e, struct bytes value)
+{
+    value = bytes_trim(value);
+    size_t open = bytes_index(value, '<');
+    struct bytes inside = bytes_part(value, open + 1, value.len);
+    e->cid = copy(open < value.len ? bytes_part(inside, 0, bytes_index(inside, '>')) : value, CID_MOST);
+}
+
+void entity_take(struct entity *e, struct bytes name, struct bytes value)
+{
+    if (bytes_equal_nocase(name, BYTES("Content-Type"))) {
+        e->duplicate |= e->has_type;
+        if (!e->has_type)
+            media_type_parse(&e->type, value);
+        e->has_type = true;
+    } else if (bytes_equal_nocase(name, BYTES("Content-Disposition"))) {
+        e->duplicate |= e->has_disposition;
+        if (!e->has_disposition)
+            disposition_parse(&e->disposition, value);
+        e->has_disposition = true;
+    } else if (bytes_equal_nocase(name, BYTES("Content-Transfer-Encoding"))) {
+        e->duplicate |= e->has_encoding;
+        if (!e->has_encoding)
+            take_encoding(e, value);
+        e->has_encoding = true;
+    } else if (bytes_equal_nocase(name, BYTES("Content-ID")) && !e->cid) {
+        take_cid(e, value);
+    }
+}
+
+void entity_release(struct entity *e)
+{
+    if (e->has_type)
+        media_type_release(&e->type);
+    if (e->has_disposition)
+        disposition_release(&e->disposition);
+    free(e->encoding);
+    free(e->cid);
+    *e = (struct entity){.has_type = false};
+}
+
+static bool is_declared(const struct entity *e)
+{
+    return e->type.type && e->type.subtype;
+}
+
+bool entity_is_type(const struct entity *e, const char *fallback, const char *type)
+{
+    if (is_declared(e))
+        return !strcmp(e->type.type, type);
+    size_t len = strlen(type);
+    return !strncmp(fallback, type, len) && fallback[len] == '/';
+}
+
+bool entity_is(const struct entity *e, const char *fallback, const char *type, const char *subtype)
+{
+    if (!entity_is_type(e, fallback, type))
+        return false;
+    return !strcmp(is_declared(e) ? e->type.subtype : strchr(fallback, '/') + 1, subtype);
+}
+
+char *entity_mime(const struct entity *e, const char *fallback)
+{
+    if (!is_declared(e))
+        return memory_string(fallback);
+    size_t type = strlen(e->type.type), subtype = strlen(e->type.subtype);
+    char *mime = memory_get(type + subtype + 2);
+    memcpy(mime, e->type.type, type);
+    mime[type] = '/';
+    memcpy(mime + type + 1, e->type.subtype, subtype);
+    return mime;
+}
+
+const char *entity_name(const struct entity *e)
+{
+    return e->disposition.filename ? e->disposition.filename : e->type.name;
+}
+
+static void write_text(struct record *r, enum field f, const char *text)
+{
+    if (text)
+        record_text(r, f, bytes_of_string(text));
+}
+
+void entity_describe(const struct entity *e, const char *path, const char *fallback, struct record *r)
+{
+    char *mime = entity_mime(e, fallback);
+    const char *name = entity_name(e);
+    record_word(r, F_part_path, path);
+    write_text(r, F_part_mime, mime);
+    write_text(r, F_part_name, name);
+    if (name && e->type.name && strcmp(name, e->type.name) != 0)
+        write_text(r, F_part_name_other, e->type.name);
+    write_text(r, F_part_disposition, e->disposition.word);
+    write_text(r, F_part_charset, e->type.charset);
+    write_text(r, F_part_encoding, e->encoding);
+    write_text(r, F_part_cid, e->cid);
+    free(mime);
+}
+
+void entity_flags(const struct entity *e, struct record *r)
+{
+    if (e->duplicate)
+        record_word(r, F_part_flags, "duplicate_field");
+    if (e->type.duplicate || e->disposition.duplicate)
+        record_word(r, F_part_flags, "duplicate_parameter");
+    if (e->has_encoding && !e->encoding_known)
+        record_word(r, F_part_flags, "unknown_encoding");
+}
+
+static size_t text_held(const char *text)
+{
+    return text ? memory_cost(strlen(text) + 1) : 0;
+}
+
+size_t entity_held(const struct entity *e)
+{
+    const struct media_type *t = &e->type;
+    return text_held(t->type) + text_held(t->subtype) + text_held(t->boundary) + text_held(t->charset) +
+           text_held(t->name) + text_held(t->report_type) + text_held(t->protocol) + text_held(e->disposition.word) +
+           text_held(e->disposition.filename) + text_held(e->encoding) + text_held(e->cid);
+}

@@ -1,0 +1,223 @@
+/* A leaf of a message's tree as its octets stream by. */
+#include "part.h"
+
+#include "base/memory.h"
+#include "digest.h"
+#include "mime.h"
+#include "record/record.h"
+
+#include <stdlib.h>
+
+#define SLICE 16384 /* octets decoded at a time, on the stack */
+
+struct part {
+    struct tree *tree;
+    struct entity entity;
+    char *path;
+    const char *fallback;
+    struct transfer_decoder decoder;
+    struct digest *sha256, *md5; /* null: not asked for, or octets are missing */
+    struct mime *inner;
+    uint64_t size, missed;
+    bool doubt; /* octets may be missing */
+};
+
+/* --- the tree --- */
+
+void tree_release(struct tree *t)
+{
+    record_free(t->parts);
+    t->parts = NULL;
+}
+
+size_t tree_held(const struct tree *t)
+{
+    return (t->parts ? record_held(t->parts) : 0);
+}
+
+void tree_write(const struct tree *t, struct record *message)
+{
+    const struct {
+        bool seen;
+        enum note note;
+    } notes[] = {{t->too_deep, NOTE_mime_depth},
+                 {t->omitted != 0, NOTE_mime_parts},
+                 {t->no_boundary, NOTE_mime_no_boundary},
+                 {t->unclosed, NOTE_mime_unclosed},
+                 {t->encoded_multipart, NOTE_mime_encoded_multipart}};
+    if (t->parts)
+        record_join(message, t->parts);
+    if (t->omitted)
+        record_number(message, F_message_parts_omitted, t->omitted);
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
+        if (notes[i].seen)
+            record_word(message, F_message_noted, note_infos[notes[i].note].name);
+}
+
+bool tree_admit(struct tree *t)
+{
+    if (t->listed >= t->mail->limits->mime_parts) {
+        t->omitted++;
+        return false;
+    }
+    t->listed++;
+    return true;
+}
+
+static struct record *begin_group(struct tree *t)
+{
+    if (!t->parts)
+        t->parts = record_new(KIND_message, t->mail->limits);
+    record_begin(t->parts, F_message_parts);
+    return t->parts;
+}
+
+void tree_container(struct tree *t, const struct entity *e, const char *path, const char *fallback)
+{
+    if (!tree_admit(t))
+        return;
+    struct record *r = begin_group(t);
+    entity_describe(e, path, fallback, r);
+    entity_flags(e, r);
+    record_end(r);
+}
+
+/* --- a leaf --- */
+
+struct part *part_new(struct tree *t, struct entity *e, const char *path, const char *fallback, struct mime *inner)
+{
+    if (!inner && !tree_admit(t)) {
+        entity_release(e);
+        return NULL;
+    }
+    struct part *p = memory_get(sizeof *p);
+    const struct mail_settings *settings = &t->mail->settings;
+    p->tree = t;
+    p->entity = *e;
+    *e = (struct entity){.has_type = false};
+    p->path = memory_string(path);
+    p->fallback = fallback;
+    p->inner = inner;
+    transfer_init(&p->decoder, p->entity.transfer);
+    if (!inner && settings->hash != MAIL_HASH_NONE) {
+        p->sha256 = digest_begin(t->mail->digests, DIGEST_SHA256);
+        p->md5 = settings->md5 ? digest_begin(t->mail->digests, DIGEST_MD5) : NULL;
+    }
+    return p;
+}
+
+static void drop_digests(struct part *p)
+{
+    digest_drop(p->sha256);
+    digest_drop(p->md5);
+    p->sha256 = p->md5 = NULL;
+}
+
+void part_free(struct part *p)
+{
+    if (!p)
+        return;
+    drop_digests(p);
+    mime_free(p->inner);
+    entity_release(&p->entity);
+    free(p->path);
+    free(p);
+}
+
+static void take(struct part *p, struct bytes decoded)
+{
+    if (!decoded.len)
+        return;
+    p->size += decoded.len;
+    if (p->sha256)
+        digest_push(p->sha256, decoded);
+    if (p->md5)
+        digest_push(p->md5, decoded);
+    if (p->inner)
+        mime_push(p->inner, decoded);
+}
+
+void part_push(struct part *p, struct bytes raw)
+{
+    if (p->entity.transfer == TRANSFER_IDENTITY) {
+        take(p, raw);
+        return;
+    }
+    uint8_t out[SLICE + TRANSFER_ROOM];
+    for (; raw.len; raw = bytes_part(raw, SLICE, SIZE_MAX)) {
+        size_t n = transfer_decode(&p->decoder, bytes_part(raw, 0, SLICE), out);
+        take(p, bytes_of(out, n));
+    }
+}
+
+void part_gap(struct part *p, uint64_t len, bool sure)
+{
+    p->missed += sure ? len : 0;
+    p->doubt |= !sure;
+    drop_digests(p);
+    transfer_gap(&p->decoder, len);
+    if (p->inner)
+        mime_gap(p->inner, len, sure);
+}
+
+static void write_hashes(struct part *p, struct record *r, char hex[static 65])
+{
+    char md5[65];
+    if (p->sha256) {
+        digest_end(p->sha256, hex);
+        record_word(r, F_part_sha256, hex);
+    }
+    if (p->md5) {
+        digest_end(p->md5, md5);
+        record_word(r, F_part_md5, md5);
+    }
+    p->sha256 = p->md5 = NULL;
+}
+
+static void write_flags(struct part *p, struct record *r)
+{
+    unsigned odd = transfer_odd(&p->decoder);
+    entity_flags(&p->entity, r);
+    if (odd & (TRANSFER_ILLEGAL | TRANSFER_PADDING | TRANSFER_BAD_CHECK))
+        record_word(r, F_part_flags, "bad_encoding");
+}
+
+static void write_part(struct part *p, bool cut, char hex[static 65])
+{
+    struct record *r = begin_group(p->tree);
+    entity_describe(&p->entity, p->path, p->fallback, r);
+    record_number(r, F_part_size, p->size);
+    if (p->missed)
+        record_number(r, F_part_missed, p->missed);
+    if (cut)
+        record_flag(r, F_part_cut);
+    if (cut)
+        drop_digests(p);
+    write_hashes(p, r, hex);
+    write_flags(p, r);
+    record_end(r);
+}
+
+void part_end(struct part *p, bool cut, char hex[static 65])
+{
+    uint8_t out[TRANSFER_ROOM];
+    hex[0] = 0;
+    if (p->entity.transfer != TRANSFER_IDENTITY)
+        take(p, bytes_of(out, transfer_finish(&p->decoder, out)));
+    if (p->inner) {
+        mime_flush(p->inner);
+        mime_finish(p->inner, !cut, hex);
+    } else {
+        write_part(p, cut, hex);
+    }
+    part_free(p);
+}
+
+size_t part_held(const struct part *p)
+{
+    if (!p)
+        return 0;
+    return memory_cost(sizeof *p) + entity_held(&p->entity) + memory_cost(strlen(p->path) + 1) +
+           (p->inner ? mime_held(p->inner) : 0) + (p->sha256 ? digest_held(p->sha256) : 0) +
+           (p->md5 ? digest_held(p->md5) : 0);
+}

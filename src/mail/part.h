@@ -1,0 +1,52 @@
+/* A leaf of a message's tree as its octets stream by: transfer encoding undone, counted, hashed, looked at. And the
+   tree's list of parts that it is written into. */
+#ifndef MAILTAP_MAIL_PART_H
+#define MAILTAP_MAIL_PART_H
+
+#include "entity.h"
+#include "mail.h"
+
+struct digest;
+struct mime;
+struct part;
+struct record;
+
+/* What is found in one message, all that is nested in it included. */
+struct tree {
+    struct mail *mail;
+    struct record *parts; /* groups F_message_parts; null until there is one */
+    uint64_t listed, omitted;
+    bool too_deep, no_boundary, unclosed, encoded_multipart; /* to be noted */
+};
+
+void tree_release(struct tree *t);
+size_t tree_held(const struct tree *t);
+
+/* Writes parts, parts_omitted and noted. Once, at the end. */
+void tree_write(const struct tree *t, struct record *message);
+
+/* May one more part be listed? Counts it, or counts it as omitted. */
+bool tree_admit(struct tree *t);
+
+/* Lists a multipart or message: it has no octets of its own. */
+void tree_container(struct tree *t, const struct entity *e, const char *path, const char *fallback);
+
+/* A leaf begins. Takes what is in `e`, which is empty then. Null where no more parts are listed. Or the content of a
+   message that was encoded: `inner` is the walk that reads it decoded; the part owns it then, and is not listed itself.
+   `fallback` is not copied. */
+struct part *part_new(struct tree *t, struct entity *e, const char *path, const char *fallback, struct mime *inner);
+
+/* The next octets as they were sent. */
+void part_push(struct part *p, struct bytes raw);
+
+/* `len` octets are missing here; not `sure`: perhaps. */
+void part_gap(struct part *p, uint64_t len, bool sure);
+
+/* It is at its end: `cut`, the content ended inside it. Writes it and frees it. Its SHA-256 goes into `hex` where it
+   has one, else the empty string. */
+void part_end(struct part *p, bool cut, char hex[static 65]);
+
+void part_free(struct part *p);
+size_t part_held(const struct part *p);
+
+#endif
