@@ -6,10 +6,31 @@
 #include <stdlib.h>
 
 static const char *const dropped[] = {
-    "v",          "type",      "id",          "uid",         "ts",          "end_ts",     "community_id",
-    "client_ip",  "server_ip", "client_port", "server_port", "frame_first", "frame_last", "client_mac",
-    "server_mac", "pkts_c2s",  "pkts_s2c",    "duration_us", "iface",       "pcap_file",  "greeting_at_us",
-    "latency_us", NULL,
+    "v",
+    "type",
+    "id",
+    "uid",
+    "ts",
+    "end_ts",
+    "community_id",
+    "client_ip",
+    "server_ip",
+    "client_port",
+    "server_port",
+    "frame_first",
+    "frame_last",
+    "client_mac",
+    "server_mac",
+    "pkts_c2s",
+    "pkts_s2c",
+    "duration_us",
+    "iface",
+    "pcap_file",
+    "greeting_at_us",
+    "latency_us",
+    "date_ahead_us",
+    "date_behind_us",
+    NULL,
 };
 static const char *const dropped_inside[] = {"at_us", "latency_us", "frame", NULL};
 static const char *const dropped_loose[] = {

@@ -1,6 +1,9 @@
 /* Mail addresses: paths (RFC 5321 section 4.1.2) and address lists (RFC 5322 section 3.4). */
 #include "address.h"
 
+#include "lexical.h"
+#include "words.h"
+
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t';
@@ -129,11 +132,12 @@ const char *path_form_name(enum path_form form)
     return NULL;
 }
 
-/* Place of the comma that ends the first address, or list.len. */
+/* Place of what ends the first address: a comma, a semicolon, the colon behind a group's name; or list.len. */
 static size_t address_end(struct bytes list)
 {
     size_t comments = 0;
     bool quoted = false, angle = false, literal = false;
+    bool route = list.len && list.data[0] == '@'; /* RFC 5322 section 4.4: its colon is none */
     for (size_t i = 0; i < list.len; i++) {
         uint8_t c = list.data[i];
         if (c == '\\' && (quoted || comments || literal)) {
@@ -145,9 +149,10 @@ static size_t address_end(struct bytes list)
             comments -= c == ')';
         } else if (literal) {
             literal = c != ']';
-        } else if (c == ',' && !angle) {
+        } else if (!angle && (c == ';' || (c == ',' && !route) || (c == ':' && !route))) {
             return i;
         } else {
+            route = route && c != ':';
             quoted = c == '"';
             comments = c == '(';
             literal = c == '[';
@@ -159,12 +164,100 @@ static size_t address_end(struct bytes list)
 
 bool address_next(struct bytes *rest, struct bytes *ret)
 {
-    while (rest->len) {
-        size_t end = address_end(*rest);
-        *ret = bytes_trim(bytes_part(*rest, 0, end));
-        *rest = bytes_part(*rest, end + 1, SIZE_MAX);
+    while ((*rest = bytes_trim(*rest)).len) {
+        struct bytes list = *rest;
+        size_t end = address_end(list);
+        *ret = bytes_trim(bytes_part(list, 0, end));
+        *rest = bytes_part(list, end + 1, SIZE_MAX);
+        if (end < list.len && list.data[end] == ':') {
+            struct bytes behind = bytes_trim(*rest);
+            if (behind.len && behind.data[0] != ';')
+                continue;
+            size_t len = list.len - behind.len + (behind.len != 0);
+            *ret = bytes_part(list, 0, len);
+            *rest = bytes_part(list, len, SIZE_MAX);
+        }
         if (ret->len)
             return true;
     }
     return false;
+}
+
+/* Place of what comes behind the name: "<" outside quotes, or "(" where there is none. */
+static size_t name_end(struct bytes address)
+{
+    size_t comment = address.len, i = 0;
+    while (i < address.len && address.data[i] != '<') {
+        struct bytes here = bytes_part(address, i, SIZE_MAX);
+        if (address.data[i] == '"') {
+            size_t before = here.len;
+            lexical_quoted(&here);
+            i += before - here.len;
+        } else if (address.data[i] == '(') {
+            comment = comment < i ? comment : i;
+            i += lexical_comment(here);
+        } else {
+            i++;
+        }
+    }
+    return i < address.len ? i : comment;
+}
+
+static bool needs_quotes(struct bytes name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (name.data[i] < ' ' || strchr("<>@,;:\"\\()[]", name.data[i]))
+            return true;
+    return false;
+}
+
+static void add_quoted(struct bytes name, struct buf *out)
+{
+    buf_add_byte(out, '"');
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.data[i] == '"' || name.data[i] == '\\')
+            buf_add_byte(out, '\\');
+        buf_add_byte(out, name.data[i]);
+    }
+    buf_add_byte(out, '"');
+}
+
+static void add_name(struct bytes name, struct buf *out)
+{
+    struct bytes bare = bytes_trim(name), rest = bare;
+    struct buf plain, text;
+    buf_init(&plain, name.len);
+    buf_init(&text, out->max);
+    struct bytes inside = bare.len > 1 && bare.data[0] == '"' ? lexical_quoted(&rest) : bare;
+    bool quoted = inside.data != bare.data && !rest.len;
+    for (size_t i = 0; quoted && i < inside.len; i++) {
+        i += inside.data[i] == '\\' && i + 1 < inside.len;
+        buf_add_byte(&plain, inside.data[i]);
+    }
+    words_decode(quoted ? buf_bytes(&plain) : bare, &text);
+    if (quoted || needs_quotes(buf_bytes(&text)))
+        add_quoted(buf_bytes(&text), out);
+    else
+        buf_add(out, buf_bytes(&text));
+    buf_add(out, bytes_part(name, (size_t)(bare.data - name.data) + bare.len, SIZE_MAX)); /* blanks */
+    buf_release(&plain);
+    buf_release(&text);
+}
+
+void address_text(struct bytes address, struct buf *out)
+{
+    if (!words_may_be(address)) {
+        buf_add(out, address);
+        return;
+    }
+    size_t end = name_end(address);
+    struct bytes name = bytes_part(address, 0, end), rest = bytes_part(address, end, SIZE_MAX);
+    if (words_may_be(name) && (rest.len == 0 || rest.data[0] == '<'))
+        add_name(name, out);
+    else
+        buf_add(out, name);
+    if (rest.len && rest.data[0] == '(')
+        words_decode(rest, out);
+    else
+        buf_add(out, rest);
 }

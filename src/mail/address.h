@@ -3,7 +3,7 @@
 #ifndef MAILTAP_MAIL_ADDRESS_H
 #define MAILTAP_MAIL_ADDRESS_H
 
-#include "base/bytes.h"
+#include "base/buf.h"
 
 /* An unusual form of a mailbox; where several fit, the first of these. */
 enum path_form {
@@ -29,9 +29,15 @@ void path_parse(struct bytes arg, struct path *ret);
 /* The name records use ("source_route"), null for PATH_PLAIN. */
 const char *path_form_name(enum path_form form);
 
-/* Cuts the next address off the front of an address list: what stands before the next comma that is in no quotes,
-   comment, domain literal or angle brackets, trimmed. False at the end of the list; empty elements are skipped. A group
-   ("name: a, b;") is not undone: its name stays with its first member. */
+/* Cuts the next address off the front of an address list: what stands before the next comma (or semicolon, as some
+   send it) that is in no quotes, comment, domain literal or angle brackets, trimmed. False at the end of the list;
+   empty elements are skipped. Of a group ("name: a, b;", RFC 6854) the members are given, and where it has none it
+   itself. */
 bool address_next(struct bytes *rest, struct bytes *ret);
+
+/* Appends the address with the encoded words of its name and comments in UTF-8; a name in which they make characters
+   that mean something there ("a <b@c>", a comma) gets quotes, so that nothing outside of them is but what was sent.
+   Anything else stays as it is. */
+void address_text(struct bytes address, struct buf *out);
 
 #endif

@@ -2,10 +2,9 @@
    the value of the one field that is being read. */
 #include "header.h"
 
-#include "address.h"
 #include "base/buf.h"
 #include "base/memory.h"
-#include "date.h"
+#include "facts.h"
 #include "record/record.h"
 
 #include <stdlib.h>
@@ -19,37 +18,11 @@ enum state {
     DONE,
 };
 
-enum value_kind { ONE_TEXT, ONE_DATE, ONE_ID, ADDRESSES, IDS };
+enum { NAME_MOST = 32, LINE_MOST = 998 };
+_Static_assert((int)FACT_NAME_MOST <= (int)NAME_MOST, "names are kept as far as any is known");
 
-#define NAMED(name) name, sizeof(name) - 1
-
-static const struct wanted {
-    const char *name;
-    uint8_t name_len;
-    enum field field;
-    enum value_kind kind;
-} wanted_fields[] = {
-    {NAMED("From"), F_message_from, ADDRESSES},
-    {NAMED("Sender"), F_message_sender, ONE_TEXT},
-    {NAMED("To"), F_message_to, ADDRESSES},
-    {NAMED("Cc"), F_message_cc, ADDRESSES},
-    {NAMED("Bcc"), F_message_bcc, ADDRESSES},
-    {NAMED("Reply-To"), F_message_reply_to, ADDRESSES},
-    {NAMED("Subject"), F_message_subject, ONE_TEXT},
-    {NAMED("Date"), F_message_date, ONE_DATE},
-    {NAMED("Message-ID"), F_message_message_id, ONE_ID},
-    {NAMED("In-Reply-To"), F_message_in_reply_to, ONE_TEXT},
-    {NAMED("References"), F_message_references, IDS},
-    {NAMED("User-Agent"), F_message_user_agent, ONE_TEXT},
-    {NAMED("X-Mailer"), F_message_user_agent, ONE_TEXT},
-    {NAMED("X-Originating-IP"), F_message_x_originating_ip, ONE_TEXT},
-    {NAMED("List-ID"), F_message_list_id, ONE_TEXT},
-    {NAMED("List-Unsubscribe"), F_message_list_unsubscribe, ONE_TEXT},
-    {NAMED("Auto-Submitted"), F_message_auto_submitted, ONE_TEXT},
-    {NAMED("Authentication-Results"), F_message_auth_results, ONE_TEXT},
-};
-
-enum { WANTED_COUNT = sizeof wanted_fields / sizeof *wanted_fields, NAME_MOST = 32 };
+/* What was seen in the header that a reader may stumble over. */
+enum oddity { NO_COLON = 1, EIGHT_BIT = 2, NUL_OCTET = 4, LONG_LINE = 8 };
 
 struct header_scanner {
     const struct limits *limits;
@@ -61,17 +34,17 @@ struct header_scanner {
     bool crs;         /* LINE: a CR was read */
     uint8_t name_len; /* NAME_MOST + 1 where it is longer than any that is wanted */
     char name[NAME_MOST];
-    const struct wanted *current; /* the field whose value is being read, null where it is not wanted */
-    bool told;                    /* it is one for the listener */
-    bool part, every;             /* no field is wanted; the listener wants all */
+    uint8_t fact;     /* the field whose value is being read, FACT_NONE where it is not wanted */
+    bool told;        /* it is one for the listener */
+    bool part, every; /* no field is wanted; the listener wants all */
+    uint8_t odd;      /* mask of enum oddity */
     header_field *listener;
     void *listener_arg;
     uint64_t kept_told;         /* octets of values for the listener so far, at most limits->header */
-    uint32_t seen;              /* bit i: wanted_fields[i] has been written and may not be again */
     size_t value_line;          /* where in `value` its last line began */
     uint64_t kept, kept_before; /* octets of values so far, at most limits->header; without the current one's */
     struct buf value;
-    struct record *fields; /* null until there is one */
+    struct facts *facts; /* null until there is one */
 };
 
 struct header_scanner *header_scanner_new(const struct limits *limits)
@@ -79,6 +52,7 @@ struct header_scanner *header_scanner_new(const struct limits *limits)
     struct header_scanner *h = memory_get(sizeof *h);
     h->limits = limits;
     h->first_line = true;
+    h->fact = FACT_NONE;
     buf_init(&h->value, (size_t)limits->header);
     return h;
 }
@@ -107,95 +81,25 @@ void header_scanner_free(struct header_scanner *h)
     if (!h)
         return;
     buf_release(&h->value);
-    record_free(h->fields);
+    facts_free(h->facts);
     free(h);
 }
 
 size_t header_scanner_held(const struct header_scanner *h)
 {
-    return memory_cost(sizeof *h) + memory_cost(h->value.cap) + (h->fields ? record_held(h->fields) : 0);
+    return memory_cost(sizeof *h) + memory_cost(h->value.cap) + facts_held(h->facts);
 }
 
-/* Cuts the next message identifier, or what stands in its place, off the front. */
-static struct bytes next_id(struct bytes *rest)
+static struct facts *facts(struct header_scanner *h)
 {
-    *rest = bytes_trim(*rest);
-    size_t n = 0;
-    if (rest->len && rest->data[0] == '<') {
-        n = bytes_index(*rest, '>');
-        n += n < rest->len;
-    } else {
-        while (n < rest->len && rest->data[n] != ' ' && rest->data[n] != '\t' && rest->data[n] != '<')
-            n++;
-    }
-    struct bytes id = bytes_part(*rest, 0, n);
-    *rest = bytes_part(*rest, n, SIZE_MAX);
-    return id;
-}
-
-static void write_id(struct record *r, enum field field, struct bytes value)
-{
-    size_t open = bytes_index(value, '<');
-    struct bytes inside = bytes_part(value, open, SIZE_MAX);
-    size_t close = bytes_index(inside, '>');
-    if (close < inside.len)
-        value = bytes_part(inside, 0, close + 1);
-    if (value.len)
-        record_text(r, field, value);
-}
-
-static void write_value(struct record *r, const struct wanted *w, struct bytes value)
-{
-    struct bytes item;
-    int64_t when;
-    value = bytes_trim(value);
-    switch (w->kind) {
-    case ONE_TEXT:
-        record_text(r, w->field, value);
-        break;
-    case ONE_DATE:
-        record_text(r, F_message_date_raw, value);
-        if (date_parse(value, &when))
-            record_time(r, w->field, when);
-        break;
-    case ONE_ID:
-        write_id(r, w->field, value);
-        break;
-    case ADDRESSES:
-        while (address_next(&value, &item))
-            record_text(r, w->field, item);
-        break;
-    case IDS:
-        while ((item = next_id(&value)).len)
-            record_text(r, w->field, item);
-        break;
-    }
-}
-
-/* May the field be written once only, and has it been? Two names may lead to one field. */
-static bool written(struct header_scanner *h, const struct wanted *w)
-{
-    if (w->kind == ADDRESSES || w->kind == IDS)
-        return false;
-    unsigned first = 0;
-    while (wanted_fields[first].field != w->field)
-        first++;
-    if (h->seen & 1u << first)
-        return true;
-    h->seen |= 1u << first;
-    return false;
-}
-
-static struct record *fields(struct header_scanner *h)
-{
-    if (!h->fields)
-        h->fields = record_new(KIND_message, h->limits);
-    return h->fields;
+    if (!h->facts)
+        h->facts = facts_new(h->limits);
+    return h->facts;
 }
 
 static void forget_field(struct header_scanner *h)
 {
-    h->current = NULL;
+    h->fact = FACT_NONE;
     h->told = false;
     buf_reset(&h->value);
 }
@@ -205,8 +109,8 @@ static void end_field(struct header_scanner *h)
 {
     if (h->told)
         h->listener(h->listener_arg, bytes_of(h->name, h->name_len), bytes_trim(buf_bytes(&h->value)));
-    else if (h->current && !written(h, h->current))
-        write_value(fields(h), h->current, buf_bytes(&h->value));
+    else if (h->fact != FACT_NONE)
+        facts_add(h->facts, h->fact, buf_bytes(&h->value));
     forget_field(h);
 }
 
@@ -219,6 +123,14 @@ static void end_header(struct header_scanner *h, uint64_t body)
     buf_release(&h->value);
 }
 
+/* The line that is being read is no field. */
+static void end_header_early(struct header_scanner *h)
+{
+    if (!h->gap)
+        h->odd |= NO_COLON;
+    end_header(h, h->line_start);
+}
+
 /* Is the field with the name that was read one for the listener? */
 static bool is_told(const struct header_scanner *h)
 {
@@ -228,7 +140,7 @@ static bool is_told(const struct header_scanner *h)
 
 static enum state in_value(const struct header_scanner *h)
 {
-    return h->current || h->told ? VALUE : SKIP;
+    return h->fact != FACT_NONE || h->told ? VALUE : SKIP;
 }
 
 static void begin_value(struct header_scanner *h)
@@ -236,12 +148,11 @@ static void begin_value(struct header_scanner *h)
     h->in_field = true;
     h->value_line = 0;
     h->kept_before = h->kept;
-    h->current = NULL;
     h->told = is_told(h);
-    for (unsigned i = 0; i < WANTED_COUNT && !h->part && !h->told; i++)
-        if (h->name_len == wanted_fields[i].name_len &&
-            bytes_equal_nocase(bytes_of(h->name, h->name_len), bytes_of(wanted_fields[i].name, h->name_len)))
-            h->current = &wanted_fields[i];
+    h->fact = FACT_NONE;
+    unsigned fact = h->part || h->told || h->name_len > NAME_MOST ? FACT_NONE : fact_of(bytes_of(h->name, h->name_len));
+    if (fact != FACT_NONE && facts_begin(facts(h), fact))
+        h->fact = (uint8_t)fact;
     h->state = in_value(h);
 }
 
@@ -264,7 +175,7 @@ static bool read_line_start(struct header_scanner *h, uint8_t c)
     }
     end_field(h);
     if (h->crs) {
-        end_header(h, h->line_start);
+        end_header_early(h);
         return true;
     }
     h->name_len = 0;
@@ -296,7 +207,7 @@ static void read_name(struct header_scanner *h, uint8_t c)
         if (c == '\n') /* "From " and nothing else: its line end has just been read */
             h->state = LINE;
     } else {
-        end_header(h, h->line_start);
+        end_header_early(h);
     }
 }
 
@@ -309,21 +220,44 @@ static void keep_value(struct header_scanner *h, struct bytes piece)
         buf_add(&h->value, piece);
         return;
     }
-    if (piece.len <= h->limits->header - h->kept) {
+    /* The trace, of which anybody may add as much as he likes, has no more than half. */
+    uint64_t most = fact_is_trace(h->fact) ? h->limits->header / 2 : h->limits->header;
+    if (h->kept <= most && piece.len <= most - h->kept) {
         h->kept += piece.len;
         buf_add(&h->value, piece);
         return;
     }
-    record_cut(fields(h), h->current->kind == ONE_DATE ? F_message_date_raw : h->current->field);
+    facts_cut(h->facts, h->fact);
     h->kept = h->kept_before; /* all of it, so that it does not matter how it was cut */
     forget_field(h);
     h->state = SKIP;
+}
+
+/* Looks for octets that are no ASCII, and for NUL. */
+static void look_at(struct header_scanner *h, struct bytes piece)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
+    uint64_t high = 0, zero = 0;
+    size_t i = 0;
+    for (; i + 8 <= piece.len; i += 8) {
+        uint64_t eight;
+        memcpy(&eight, piece.data + i, sizeof eight);
+        high |= eight;
+        zero |= (eight - ones) & ~eight;
+    }
+    for (; i < piece.len; i++) {
+        high |= piece.data[i];
+        zero |= piece.data[i] ? 0 : highs;
+    }
+    h->odd |= (uint8_t)((high & highs ? EIGHT_BIT : 0) | (zero & highs ? NUL_OCTET : 0));
 }
 
 /* As much of a value as there is up to the line's end; returns how much. */
 static size_t read_value(struct header_scanner *h, struct bytes more)
 {
     size_t end = bytes_index(more, '\n');
+    if (!h->part && !h->gap) /* behind a gap it may be the body */
+        look_at(h, bytes_part(more, 0, end));
     if (h->state == VALUE)
         keep_value(h, bytes_part(more, 0, end));
     if (end == more.len)
@@ -378,6 +312,8 @@ void header_scanner_push(struct header_scanner *h, struct bytes more)
         h->at += n;
         more = bytes_part(more, n, SIZE_MAX);
         if (h->state == LINE && before != LINE) {
+            if (h->at - h->line_start > LINE_MOST + 2 && !h->gap)
+                h->odd |= LONG_LINE;
             h->line_start = h->at;
             h->first_line = h->crs = false;
         }
@@ -390,6 +326,8 @@ void header_scanner_gap(struct header_scanner *h, uint64_t len)
         return;
     h->gap = true;
     h->at += len;
+    if (h->facts)
+        facts_gap(h->facts);
     forget_field(h);
     h->first_line = false;
     h->in_field = true; /* what follows may continue the field that was cut */
@@ -413,6 +351,20 @@ uint64_t header_scanner_end(const struct header_scanner *h)
     return h->body;
 }
 
+static void write_oddities(const struct header_scanner *h, struct record *message)
+{
+    static const struct {
+        enum oddity odd;
+        enum note note;
+    } notes[] = {{NO_COLON, NOTE_header_no_colon},
+                 {EIGHT_BIT, NOTE_header_8bit},
+                 {NUL_OCTET, NOTE_header_nul},
+                 {LONG_LINE, NOTE_header_long_line}};
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
+        if (h->odd & notes[i].odd)
+            record_word(message, F_message_noted, note_infos[notes[i].note].name);
+}
+
 void header_scanner_finish(struct header_scanner *h, struct record *message, bool complete)
 {
     if (h->state != DONE) {
@@ -423,6 +375,8 @@ void header_scanner_finish(struct header_scanner *h, struct record *message, boo
         h->body = h->at;
         h->state = DONE;
     }
-    if (h->fields)
-        record_join(message, h->fields);
+    if (h->part || (!h->facts && !complete))
+        return;
+    facts_write(facts(h), message, complete && !h->gap);
+    write_oddities(h, message);
 }

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/memory.h"
 #include "charset.h"
+#include "lexical.h"
 #include "utf8.h"
 #include "words.h"
 
@@ -39,40 +40,6 @@ struct parsing {
     bool lossy, duplicate;
 };
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* Without blanks and comments at the front. A comment that is not closed takes all the rest. */
-static struct bytes skip_blanks(struct bytes b)
-{
-    size_t depth = 0, i = 0;
-    for (; i < b.len; i++) {
-        uint8_t c = b.data[i];
-        if (c == '(')
-            depth++;
-        else if (depth && c == ')')
-            depth--;
-        else if (depth && c == '\\')
-            i++;
-        else if (!depth && !is_blank(c))
-            break;
-    }
-    return bytes_part(b, i, SIZE_MAX);
-}
-
-/* Cuts off the front what stands before a blank or one of the characters. */
-static struct bytes cut_token(struct bytes *rest, const char *ends)
-{
-    size_t n = 0;
-    while (n < rest->len && !is_blank(rest->data[n]) && (!rest->data[n] || !strchr(ends, rest->data[n])))
-        n++;
-    struct bytes token = bytes_part(*rest, 0, n);
-    *rest = bytes_part(*rest, n, SIZE_MAX);
-    return token;
-}
-
 /* A string of its own; NUL has no place in it. */
 static char *string_of(struct bytes text, bool lower)
 {
@@ -88,19 +55,6 @@ static char *string_of(struct bytes text, bool lower)
     return s;
 }
 
-/* Cuts a quoted string off the front, whose content still has its backslashes. One that is not closed ends at the end.
- */
-static struct bytes cut_quoted(struct bytes *rest)
-{
-    size_t n = 1;
-    while (n < rest->len && rest->data[n] != '"')
-        n += rest->data[n] == '\\' ? 2 : 1;
-    n = n < rest->len ? n : rest->len;
-    struct bytes inside = bytes_part(*rest, 1, n - 1);
-    *rest = bytes_part(*rest, n + 1, SIZE_MAX);
-    return inside;
-}
-
 static void add_unquoted(struct buf *out, struct bytes text, bool quoted)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -110,18 +64,12 @@ static void add_unquoted(struct buf *out, struct bytes text, bool quoted)
     }
 }
 
-static int hex_digit(uint8_t c)
-{
-    uint8_t upper = byte_upper(c);
-    return byte_is_digit(c) ? c - '0' : upper >= 'A' && upper <= 'F' ? upper - 'A' + 10 : -1;
-}
-
 static void add_percent(struct buf *out, struct bytes text)
 {
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.data[i];
-        if (c == '%' && text.len - i > 2 && hex_digit(text.data[i + 1]) >= 0 && hex_digit(text.data[i + 2]) >= 0) {
-            c = (uint8_t)(hex_digit(text.data[i + 1]) << 4 | hex_digit(text.data[i + 2]));
+        if (c == '%' && text.len - i > 2 && lexical_hex(text.data[i + 1]) >= 0 && lexical_hex(text.data[i + 2]) >= 0) {
+            c = (uint8_t)(lexical_hex(text.data[i + 1]) << 4 | lexical_hex(text.data[i + 2]));
             i += 2;
         }
         buf_add_byte(out, c);
@@ -262,7 +210,7 @@ static bool is_free(const struct parsing *p, struct bytes name)
 static struct bytes cut_value(struct bytes *rest, bool is_name)
 {
     if (!is_name)
-        return cut_token(rest, ";");
+        return lexical_token(rest, ";");
     size_t n = bytes_index(*rest, ';');
     struct bytes value = bytes_trim(bytes_part(*rest, 0, n));
     *rest = bytes_part(*rest, n, SIZE_MAX);
@@ -272,20 +220,20 @@ static struct bytes cut_value(struct bytes *rest, bool is_name)
 /* All that is behind the first word: attributes with values, between semicolons or only blanks. */
 static void read_parameters(struct parsing *p, struct bytes rest)
 {
-    while ((rest = skip_blanks(rest)).len) {
+    while ((rest = lexical_skip(rest)).len) {
         if (rest.data[0] == ';' || rest.data[0] == '=' || rest.data[0] == '"') {
             rest = bytes_part(rest, 1, SIZE_MAX);
             continue;
         }
-        struct bytes name = cut_token(&rest, ";=\"(");
-        struct bytes behind = skip_blanks(rest);
+        struct bytes name = lexical_token(&rest, ";=\"(");
+        struct bytes behind = lexical_skip(rest);
         if (!behind.len || behind.data[0] != '=') {
             rest = behind;
             continue;
         }
-        rest = skip_blanks(bytes_part(behind, 1, SIZE_MAX));
+        rest = lexical_skip(bytes_part(behind, 1, SIZE_MAX));
         bool quoted = rest.len && rest.data[0] == '"';
-        struct bytes value = quoted ? cut_quoted(&rest) : cut_value(&rest, is_free(p, name));
+        struct bytes value = quoted ? lexical_quoted(&rest) : cut_value(&rest, is_free(p, name));
         found(p, name, value, quoted);
     }
     struct buf octets, text;
@@ -300,8 +248,8 @@ static void read_parameters(struct parsing *p, struct bytes rest)
 /* The word in front of the parameters; none where that is one already. */
 static char *cut_first(struct bytes *rest, const char *ends)
 {
-    *rest = skip_blanks(*rest);
-    struct bytes behind = *rest, word = cut_token(&behind, ends), next = skip_blanks(behind);
+    *rest = lexical_skip(*rest);
+    struct bytes behind = *rest, word = lexical_token(&behind, ends), next = lexical_skip(behind);
     if (next.len && next.data[0] == '=')
         return NULL;
     *rest = behind;
@@ -319,10 +267,10 @@ void media_type_parse(struct media_type *m, struct bytes value)
                         .count = 5};
     struct bytes rest = value;
     m->type = cut_first(&rest, "/;=\"(");
-    struct bytes behind = skip_blanks(rest);
+    struct bytes behind = lexical_skip(rest);
     if (m->type && behind.len && behind.data[0] == '/') {
-        rest = skip_blanks(bytes_part(behind, 1, SIZE_MAX));
-        m->subtype = string_of(bytes_part(cut_token(&rest, ";=\"("), 0, PARAMETER_MOST), true);
+        rest = lexical_skip(bytes_part(behind, 1, SIZE_MAX));
+        m->subtype = string_of(bytes_part(lexical_token(&rest, ";=\"("), 0, PARAMETER_MOST), true);
     }
     read_parameters(&p, rest);
     m->lossy = p.lossy;

@@ -3,6 +3,7 @@
 #include "words.h"
 
 #include "charset.h"
+#include "lexical.h"
 #include "utf8.h"
 
 enum { CHARSET_MOST = 75, CONVERSIONS = 64 };
@@ -30,11 +31,6 @@ struct decoding {
     struct run run;
     struct buf *out;
 };
-
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
 
 bool words_may_be(struct bytes value)
 {
@@ -109,19 +105,13 @@ static void add_base64(struct run *r, struct bytes text)
     }
 }
 
-static int hex_digit(uint8_t c)
-{
-    uint8_t upper = byte_upper(c);
-    return byte_is_digit(c) ? c - '0' : upper >= 'A' && upper <= 'F' ? upper - 'A' + 10 : -1;
-}
-
 static void add_quoted(struct run *r, struct bytes text)
 {
     r->bit_count = 0;
     for (size_t i = 0; i < text.len && !r->octets.cut; i++) {
         uint8_t c = text.data[i];
-        if (c == '=' && text.len - i > 2 && hex_digit(text.data[i + 1]) >= 0 && hex_digit(text.data[i + 2]) >= 0) {
-            c = (uint8_t)(hex_digit(text.data[i + 1]) << 4 | hex_digit(text.data[i + 2]));
+        if (c == '=' && text.len - i > 2 && lexical_hex(text.data[i + 1]) >= 0 && lexical_hex(text.data[i + 2]) >= 0) {
+            c = (uint8_t)(lexical_hex(text.data[i + 1]) << 4 | lexical_hex(text.data[i + 2]));
             i += 2;
         } else if (c == '_') {
             c = ' ';
@@ -158,7 +148,7 @@ static void decode_words(struct decoding *d, struct word w)
             add_quoted(r, w.text);
         d->at += w.len;
         size_t next = d->at;
-        while (next < d->value.len && is_blank(d->value.data[next]))
+        while (next < d->value.len && lexical_is_blank(d->value.data[next]))
             next++;
         more = read_word(d, next, &w);
         if (more)

@@ -30,27 +30,45 @@ static const char ordinary[] = "Received: from a\r\n"
 
 static const char ordinary_fields[] = "from=\"Doe, J\" <j@example.org>|from=x@example.org|to=a@example.net|"
                                       "to=b@example.net|cc=c@example.net|cc=d@example.net|"
-                                      "subject==?utf-8?q?a?=  b\tc|date_raw=Fri, 21 Nov 1997 09:55:06 -0600|"
+                                      "subject=a  b\tc|date_raw=Fri, 21 Nov 1997 09:55:06 -0600|"
                                       "date=880127706|message_id=<1@example.org>|in_reply_to=<0@example.org>|"
                                       "references=<a@x>|references=<b@x>|references=<c@x>|references=<d@x>|"
-                                      "references=e|user_agent=Test 1|";
+                                      "references=e|user_agent=Test 1|"
+                                      "received[from=a|by=b|ts=880127706|]header_duplicates=Cc|"
+                                      "header_duplicates=Subject|";
 
-/* What a scanner wrote: "name=value|" for each entry, times in seconds. */
-static void describe(const struct record *r, char *text, size_t size)
+/* What a scanner wrote: "name=value|" for each entry, times in seconds, "name[" and "]" for groups; what is noted only
+   where that is asked for, alone. */
+static void describe_some(const struct record *r, bool notes, char *text, size_t size)
 {
     struct entry e;
     size_t n = 0;
     text[0] = '\0';
     for (size_t at = 0; record_next(r, &at, &e);) {
+        if (!e.end && (e.field == F_message_noted) != notes)
+            continue;
+        if (e.end) {
+            n += notes ? 0 : (size_t)snprintf(text + n, size - n, "]");
+            continue;
+        }
         const struct field_info *info = &field_infos[e.field];
         if (info->type == TIME)
             n += (size_t)snprintf(text + n, size - n, "%s=%lld|", info->name,
                                   (long long)((int64_t)e.number / 1000000000));
+        else if (info->type == NUMBER)
+            n += (size_t)snprintf(text + n, size - n, "%s=%llu|", info->name, (unsigned long long)e.number);
+        else if (info->type == GROUP || info->type == GROUPS)
+            n += (size_t)snprintf(text + n, size - n, "%s[", info->name);
         else
             n += (size_t)snprintf(text + n, size - n, "%s=%.*s|", info->name, (int)e.text.len,
                                   (const char *)e.text.data);
         assert_true(n < size);
     }
+}
+
+static void describe(const struct record *r, char *text, size_t size)
+{
+    describe_some(r, false, text, size);
 }
 
 /* Scans pieces that end at `cut` and `cut2`, each in an allocation of its size. */
@@ -229,7 +247,7 @@ static void limited(void **state)
     char text[256];
     uint64_t body;
     describe(r, text, sizeof text);
-    assert_string_equal(text, "to=a@b|cc=d@e|truncated=subject|");
+    assert_string_equal(text, "to=a@b|cc=d@e|truncated=subject|truncated=received|");
     assert_true(header_scanner_body(h, &body));
     assert_true(body == 20049);
     record_free(r);

@@ -1,0 +1,147 @@
+/* The trace field Received, RFC 5321 section 4.4: clauses that begin with a keyword, comments between, a date behind
+   the last semicolon. */
+#include "received.h"
+
+#include "date.h"
+#include "lexical.h"
+
+#include <arpa/inet.h>
+
+enum clause { NONE, FROM, BY, VIA, WITH, OTHER };
+
+/* How sure it is that an address is the client's; a server writes what it saw into a comment, mostly in brackets. */
+enum rank { SAID = 1, BARE, BARE_IN_COMMENT, BRACKETED, BRACKETED_IN_COMMENT };
+
+struct parsing {
+    struct received *to;
+    enum clause clause;
+    int rank;
+    bool word_taken; /* the clause has its first word */
+};
+
+static enum clause clause_of(struct bytes word)
+{
+    static const struct {
+        const char *name;
+        enum clause clause;
+    } clauses[] = {{"from", FROM}, {"by", BY}, {"via", VIA}, {"with", WITH}, {"id", OTHER}, {"for", OTHER}};
+    for (size_t i = 0; i < sizeof clauses / sizeof *clauses; i++)
+        if (bytes_equal_nocase(word, bytes_of_string(clauses[i].name)))
+            return clauses[i].clause;
+    return NONE;
+}
+
+/* Takes the text for the client's address if it is one and none more likely was seen. */
+static void try_ip(struct parsing *p, struct bytes text, int rank)
+{
+    char name[INET6_ADDRSTRLEN];
+    uint8_t ip[16];
+    if (rank <= p->rank)
+        return;
+    if (bytes_starts_nocase(text, BYTES("IPv6:")))
+        text = bytes_part(text, 5, SIZE_MAX);
+    if (text.len < 2 || text.len >= sizeof name || memchr(text.data, 0, text.len))
+        return;
+    memcpy(name, text.data, text.len);
+    name[text.len] = '\0';
+    int family = memchr(text.data, ':', text.len) ? AF_INET6 : AF_INET;
+    if (inet_pton(family, name, ip) != 1 || !inet_ntop(family, ip, p->to->ip, sizeof p->to->ip))
+        return;
+    p->rank = rank;
+}
+
+static bool is_said(struct bytes word)
+{
+    return bytes_equal_nocase(word, BYTES("helo")) || bytes_equal_nocase(word, BYTES("ehlo"));
+}
+
+/* Looks for addresses in a word or comment of the from clause. What follows "helo" is only what the client said. */
+static void read_ips(struct parsing *p, struct bytes text, bool comment)
+{
+    bool said = false, bracket = false;
+    for (size_t i = 0; i < text.len;) {
+        uint8_t c = text.data[i];
+        if (lexical_is_blank(c) || strchr("[]()=,;<>@", c)) {
+            bracket = c == '[' || (bracket && c != ']');
+            i++;
+            continue;
+        }
+        struct bytes rest = bytes_part(text, i, SIZE_MAX), word = lexical_token(&rest, "[]()=,;<>@");
+        bool is_word = is_said(word);
+        if (!is_word)
+            try_ip(p, word,
+                   said      ? SAID
+                   : bracket ? (comment ? BRACKETED_IN_COMMENT : BRACKETED)
+                             : (comment ? BARE_IN_COMMENT : BARE));
+        said = is_word;
+        i += word.len;
+    }
+}
+
+static void extend(struct bytes *to, struct bytes word)
+{
+    *to = !to->len ? word : bytes_of(to->data, (size_t)(word.data - to->data) + word.len);
+}
+
+static void read_word(struct parsing *p, struct bytes word)
+{
+    enum clause begins = clause_of(word);
+    if (begins != NONE && (p->clause == NONE || p->word_taken)) {
+        p->clause = begins;
+        p->word_taken = false;
+        return;
+    }
+    struct received *r = p->to;
+    switch (p->clause) {
+    case FROM:
+        read_ips(p, word, false);
+        if (!p->word_taken && !r->from.len)
+            r->from = word;
+        break;
+    case BY:
+        if (!p->word_taken && !r->by.len)
+            r->by = word;
+        break;
+    case VIA:
+        if (!p->word_taken && !r->via.len)
+            r->via = word;
+        break;
+    case WITH:
+        extend(&r->with, word);
+        break;
+    case NONE:
+    case OTHER:
+        break;
+    }
+    p->word_taken = true;
+}
+
+void received_parse(struct bytes value, struct received *ret)
+{
+    struct parsing p = {.to = ret};
+    struct bytes item, rest = value, path = value, date = {NULL, 0};
+    bool with_done = false;
+    *ret = (struct received){.dated = false};
+    while (lexical_item(&rest, ';', &item))
+        date = item;
+    if (date.data && date.data > value.data) {
+        path = bytes_part(value, 0, (size_t)(date.data - value.data) - 1);
+        ret->dated = date_parse(bytes_trim(date), &ret->when);
+    }
+    while (path.len) {
+        uint8_t c = path.data[0];
+        size_t len = 1;
+        if (c == '(') {
+            len = lexical_comment(path);
+            if (p.clause == FROM)
+                read_ips(&p, bytes_part(path, 0, len), true);
+            with_done |= p.clause == WITH && ret->with.len; /* "with X (version) more": only X */
+        } else if (!lexical_is_blank(c)) {
+            struct bytes behind = path, word = lexical_token(&behind, "(");
+            len = word.len;
+            if (!(with_done && p.clause == WITH && clause_of(word) == NONE))
+                read_word(&p, word);
+        }
+        path = bytes_part(path, len, SIZE_MAX);
+    }
+}
