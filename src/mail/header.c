@@ -31,6 +31,7 @@ struct header_scanner {
     uint64_t body;       /* valid where body_known */
     enum state state;
     bool first_line, in_field, gap, body_known;
+    bool empty_line;  /* DONE: by an empty line */
     bool crs;         /* LINE: a CR was read */
     uint8_t name_len; /* NAME_MOST + 1 where it is longer than any that is wanted */
     char name[NAME_MOST];
@@ -162,6 +163,7 @@ static bool read_line_start(struct header_scanner *h, uint8_t c)
     if (c == '\n') {
         end_field(h);
         end_header(h, h->at + 1);
+        h->empty_line = true;
         return true;
     }
     if (c == '\r') {
@@ -344,6 +346,11 @@ bool header_scanner_body(const struct header_scanner *h, uint64_t *ret)
     if (h->body_known)
         *ret = h->body;
     return h->body_known;
+}
+
+bool header_scanner_empty_line(const struct header_scanner *h)
+{
+    return h->empty_line;
 }
 
 uint64_t header_scanner_end(const struct header_scanner *h)

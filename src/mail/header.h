@@ -49,11 +49,14 @@ bool header_scanner_body(const struct header_scanner *h, uint64_t *ret);
    are counted as they were told. */
 uint64_t header_scanner_end(const struct header_scanner *h);
 
+/* Did the header end, and by an empty line? */
+bool header_scanner_empty_line(const struct header_scanner *h);
+
 /* The content is at its end: writes the facts of the header (facts.h) and what is noted of it to a `message` record.
    Values are unfolded by removing the line break alone, and trimmed; addresses are listed one by one. Of a field that
    may stand only once the first counts, lists go on. `complete`: the content was seen to its end; where it was not, a
    field in which it stops is left out. `message` may be null for a scanner that only listens. Once; afterwards only
-   _done, _body, _end and _free may be called. */
+   _done, _empty_line, _body, _end and _free may be called. */
 void header_scanner_finish(struct header_scanner *h, struct record *message, bool complete);
 
 #endif
