@@ -30,6 +30,8 @@ enum option_key {
     OPTION_NO_CONTENT,
     OPTION_LIMIT,
     OPTION_JOBS,
+    OPTION_PRIVACY,
+    OPTION_PRIVACY_KEY,
     OPTION_STATS,
     OPTION_SENSOR,
     OPTION_COLOR,
@@ -64,6 +66,8 @@ const struct option_info option_infos[] = {
     [OPTION_NO_CONTENT] = {"no-content", NULL, "envelopes and sizes only: neither headers nor parts", 0},
     [OPTION_LIMIT] = {"limit", "NAME=VALUE", "change a limit; --limit help lists them", 0},
     [OPTION_JOBS] = {"jobs", "NUMBER", "threads that follow connections (one per processor)", 'j'},
+    [OPTION_PRIVACY] = {"privacy", "LEVEL", NULL, 0},
+    [OPTION_PRIVACY_KEY] = {"privacy-key", "FILE", "what names persons: keep (default), hash or drop", 0},
     [OPTION_STATS] = {"stats", "SECONDS", "a stats record each time (0: only the final one)", 0},
     [OPTION_SENSOR] = {"sensor", "NAME", "put this name into every record", 0},
     [OPTION_COLOR] = {"color", "WHEN", NULL, 0},
@@ -249,6 +253,17 @@ static bool hash(const char *text, enum mail_hash *ret, struct error *err)
     return error_set(err, "--hash is parts, all or none, not '%s'", text);
 }
 
+static bool privacy(const char *text, enum privacy_level *ret, struct error *err)
+{
+    static const char *const levels[] = {[PRIVACY_KEEP] = "keep", [PRIVACY_HASH] = "hash", [PRIVACY_DROP] = "drop"};
+    for (unsigned i = 0; i < 3; i++)
+        if (!strcmp(text, levels[i])) {
+            *ret = (enum privacy_level)i;
+            return true;
+        }
+    return error_set(err, "--privacy is keep, hash or drop, not '%s'", text);
+}
+
 static void format_names(struct buf *names)
 {
     for (unsigned i = 0; formats[i]; i++)
@@ -355,6 +370,11 @@ static bool apply(struct options *o, enum option_key key, const char *text, stru
         return limit(o, text, err);
     case OPTION_JOBS:
         return jobs(key, text, &o->jobs, err);
+    case OPTION_PRIVACY:
+        return privacy(text, &o->privacy, err);
+    case OPTION_PRIVACY_KEY:
+        o->privacy_key = text;
+        return true;
     case OPTION_STATS:
         return seconds(key, text, &o->stats, err);
     case OPTION_SENSOR:
@@ -446,6 +466,16 @@ static bool complete_write(const struct options *o, bool terminal, struct error 
     return true;
 }
 
+/* Packets hold all that --privacy is to take out. */
+static bool complete_privacy(const struct options *o, struct error *err)
+{
+    if (o->privacy_key && o->privacy != PRIVACY_HASH)
+        return error_set(err, "--privacy-key is for --privacy hash");
+    if (o->privacy != PRIVACY_KEEP && o->write)
+        return error_set(err, "-w writes packets as they are, with all that --privacy takes out; give one of them");
+    return true;
+}
+
 static bool complete(struct options *o, bool terminal, struct error *err)
 {
     const char *usual = !terminal ? "json" : o->file_count ? "summary" : "text";
@@ -458,7 +488,7 @@ static bool complete(struct options *o, bool terminal, struct error *err)
         return error_set(err, "-r and -i cannot be combined: read files, or watch interfaces");
     if (!o->output_count && !(o->write && !strcmp(o->write, "-")))
         add_output(o, format_find(usual), "-");
-    return complete_write(o, terminal, err);
+    return complete_write(o, terminal, err) && complete_privacy(o, err);
 }
 
 bool options_parse(struct options *o, int argc, char **argv, bool terminal, struct error *err)

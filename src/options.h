@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "engine.h"
 #include "output/format.h"
+#include "privacy.h"
 
 enum exit_code { EXIT_DONE, EXIT_USAGE, EXIT_UNREADABLE, EXIT_DAMAGED }; /* and 128 + signal */
 
@@ -34,10 +35,12 @@ struct options {
     unsigned file_count, interface_count;
     struct output_choice *outputs; /* after options_parse empty only with -w - */
     unsigned output_count;
-    const char *write; /* -w: where packets of mail go; or null */
-    char *filter;      /* pcap-filter(7), or null */
-    uint64_t count;    /* packets after which to stop; 0: none */
-    unsigned jobs;     /* threads that follow connections; 0: as many as there are processors */
+    enum privacy_level privacy;
+    const char *privacy_key; /* file, or null */
+    const char *write;       /* -w: where packets of mail go; or null */
+    char *filter;            /* pcap-filter(7), or null */
+    uint64_t count;          /* packets after which to stop; 0: none */
+    unsigned jobs;           /* threads that follow connections; 0: as many as there are processors */
     int snaplen;
     bool promiscuous, quiet, verbose, checksums;
     int64_t stats; /* ns of capture time between stats records; 0: only the final one */

@@ -16,6 +16,7 @@ struct recorder {
     struct terminal *terminal;
     struct sinks *sinks;
     struct packets *packets; /* null without -w */
+    struct privacy *privacy; /* null where persons are kept */
     struct origin *origins;  /* room for every file */
     atomic_uint origin_count;
     struct stats stats;
@@ -37,11 +38,13 @@ struct cut *cut_new(const struct stats_span *span, const struct stats_counts *co
 struct recorder *recorder_new(const struct options *o, struct terminal *terminal, struct error *err)
 {
     struct packets *packets = NULL;
-    if (o->write && !(packets = packets_open(o, err)))
-        return NULL;
-    struct sinks *sinks = sinks_open(o, err);
-    if (!sinks) {
+    struct privacy *privacy = NULL;
+    struct sinks *sinks = NULL;
+    bool ready = (o->privacy == PRIVACY_KEEP || (privacy = privacy_new(o->privacy, o->privacy_key, err)) != NULL) &&
+                 (!o->write || (packets = packets_open(o, err)) != NULL) && (sinks = sinks_open(o, err)) != NULL;
+    if (!ready) {
         packets_abandon(packets);
+        privacy_free(privacy);
         return NULL;
     }
     struct recorder *r = memory_get(sizeof *r);
@@ -49,6 +52,7 @@ struct recorder *recorder_new(const struct options *o, struct terminal *terminal
     r->terminal = terminal;
     r->sinks = sinks;
     r->packets = packets;
+    r->privacy = privacy;
     r->origins = memory_get((o->file_count + 1) * sizeof *r->origins);
     r->stats = (struct stats){.sensor = o->engine.sensor, .live = o->interface_count > 0};
     return r;
@@ -56,6 +60,7 @@ struct recorder *recorder_new(const struct options *o, struct terminal *terminal
 
 static void recorder_free(struct recorder *r)
 {
+    privacy_free(r->privacy);
     free(r->origins);
     free(r);
 }
@@ -109,6 +114,7 @@ static void settle(struct recorder *r, bool well)
 
 static void write_record(struct recorder *r, struct record *record)
 {
+    record = privacy_apply(r->privacy, record);
     settle(r, r->failed || sinks_record(r->sinks, record, &r->err));
     record_free(record);
 }

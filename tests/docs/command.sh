@@ -79,6 +79,16 @@ check 'what was whole is analysed' test "$(jq -s 'map(select(.type=="session")) 
 expect 3 'No space left' -r $sample -o json:/dev/full
 expect 3 'No space left' -r $sample -o json:"$folder/out" -w /dev/full
 
+# persons
+head -c 15 /dev/zero >"$folder/key"
+expect 1 'keep, hash or drop' -r $sample --privacy some
+expect 1 'no file of 16' -r $sample --privacy hash --privacy-key "$folder/key"
+expect 1 'nosuchfile' -r $sample --privacy hash --privacy-key "$folder/nosuchfile"
+expect 1 'is for --privacy hash' -r $sample --privacy drop --privacy-key "$folder/key"
+expect 1 'as they are' -r $sample --privacy drop -w "$folder/x"
+expect 0 '' -r $sample --privacy keep
+check '--privacy keep changes nothing' cmp "$folder/first" "$folder/out"
+
 # the packets of mail
 expect 0 '' -r $sample -w "$folder/mail.pcapng" -o summary
 check 'packets are nobody else'\''s' test "$(stat -c %a "$folder/mail.pcapng")" = 600
