@@ -136,8 +136,8 @@ void received_parse(struct bytes value, struct received *ret)
             if (p.clause == FROM)
                 read_ips(&p, bytes_part(path, 0, len), true);
             with_done |= p.clause == WITH && ret->with.len; /* "with X (version) more": only X */
-        } else if (!lexical_is_blank(c)) {
-            struct bytes behind = path, word = lexical_token(&behind, "(");
+        } else if (!lexical_is_blank(c) && c != ';') {
+            struct bytes behind = path, word = lexical_token(&behind, "(;");
             len = word.len;
             if (!(with_done && p.clause == WITH && clause_of(word) == NONE))
                 read_word(&p, word);

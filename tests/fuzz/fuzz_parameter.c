@@ -1,0 +1,34 @@
+/* Media types and dispositions: strings within their limit, UTF-8 where not called lossy. */
+#include "mail/parameter.h"
+#include "mail/utf8.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void look(const char *s, bool may_be_lossy)
+{
+    if (!s)
+        return;
+    struct bytes text = bytes_of_string(s);
+    if (!text.len || text.len > PARAMETER_MOST || (!may_be_lossy && utf8_valid(text) != text.len))
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct media_type m;
+    struct disposition d;
+    media_type_parse(&m, bytes_of(data, size));
+    look(m.type, true);
+    look(m.subtype, true);
+    const char *const values[] = {m.boundary, m.charset, m.name, m.report_type, m.protocol};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        look(values[i], m.lossy);
+    media_type_release(&m);
+    disposition_parse(&d, bytes_of(data, size));
+    look(d.word, true);
+    look(d.filename, d.lossy);
+    disposition_release(&d);
+    return 0;
+}
