@@ -20,7 +20,7 @@ TYPES = {'TEXT': 'string', 'TEXTS': 'strings', 'WORD': 'word', 'WORDS': 'words',
          'FLAG': 'flag', 'BOOLEAN': 'boolean', 'GROUP': 'object', 'GROUPS': 'objects', 'COUNTS': 'counts'}
 # Sections of mailtap-records(5) that explain words, and where these come from.
 WORD_LISTS = [('NOTES', 'src/record/notes.def', 'NOTE'), ('PART FLAGS', 'src/record/part_flags.def', 'PART_FLAG'),
-              ('LINK FLAGS', 'src/record/link_flags.def', 'LINK_FLAG')]
+              ('LINK FLAGS', 'src/record/link_flags.def', 'LINK_FLAG'), ('FILE TYPES', 'src/mail/file_types.def', 'FILE_TYPE')]
 problems = []
 
 
