@@ -247,10 +247,10 @@ static void begin_message(struct mime *m)
     free(path);
 }
 
-static void begin_leaf(struct mime *m)
+static void begin_leaf(struct mime *m, bool is_root)
 {
     char *path = path_of(m, number(m));
-    m->body_is_leaf = m->is_root && m->entity.transfer == TRANSFER_IDENTITY;
+    m->body_is_leaf = is_root && m->entity.transfer == TRANSFER_IDENTITY;
     m->leaf = part_new(m->tree, &m->entity, path, fallback(m), NULL);
     free(path);
 }
@@ -266,7 +266,8 @@ static void begin_body(struct mime *m)
     m->state = IN_BODY;
     m->line_start = true;
     uint64_t missed = m->header_missed;
-    bool doubt = m->header_doubt;
+    bool doubt = m->header_doubt, is_root = m->is_root;
+    m->is_root = false;
     if (!begin_multipart(m)) {
         bool message = is_message(m);
         bool encoded = m->entity.transfer != TRANSFER_IDENTITY;
@@ -274,10 +275,9 @@ static void begin_body(struct mime *m)
             begin_message(m);
         } else {
             m->tree->too_deep |= message;
-            begin_leaf(m);
+            begin_leaf(m, is_root);
         }
     }
-    m->is_root = false;
     if (m->leaf && (missed || doubt))
         part_gap(m->leaf, missed, missed != 0);
 }
