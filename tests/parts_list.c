@@ -9,9 +9,9 @@
 static void add_entry(struct parts_list *l, const struct entry *e)
 {
     bool word = e->field == F_part_mime || e->field == F_part_sha256;
-    if (word || e->field == F_part_flags || e->field == F_part_name)
+    if (word || e->field == F_part_flags)
         buf_add_string(&l->text, e->field == F_part_flags ? " !" : " ");
-    if (word || e->field == F_part_flags || e->field == F_part_name || e->field == F_part_path)
+    if (word || e->field == F_part_flags || e->field == F_part_path)
         buf_add(&l->text, e->text);
     else if (e->field == F_part_size)
         buf_printf(&l->text, " %llu", (unsigned long long)e->number);

@@ -44,7 +44,8 @@ void tree_write(const struct tree *t, struct record *message)
                  {t->omitted != 0, NOTE_mime_parts},
                  {t->no_boundary, NOTE_mime_no_boundary},
                  {t->unclosed, NOTE_mime_unclosed},
-                 {t->encoded_multipart, NOTE_mime_encoded_multipart}};
+                 {t->encoded_multipart, NOTE_mime_encoded_multipart},
+                 {t->no_empty_line, NOTE_mime_no_empty_line}};
     if (t->parts)
         record_join(message, t->parts);
     if (t->omitted)

@@ -16,7 +16,7 @@ struct tree {
     struct mail *mail;
     struct record *parts; /* groups F_message_parts; null until there is one */
     uint64_t listed, omitted;
-    bool too_deep, no_boundary, unclosed, encoded_multipart; /* to be noted */
+    bool too_deep, no_boundary, unclosed, encoded_multipart, no_empty_line; /* to be noted */
 };
 
 void tree_release(struct tree *t);

@@ -40,7 +40,7 @@ static void single(void **state)
     check("Subject: x\r\n\r\n", "1 text/plain 0\n");
     check("Subject: x\r\n", "1 text/plain 0\n");
     check("\r\nHi.\r\n", "1 text/plain 5\n");
-    check("no header at all\r\n\r\nHi.\r\n", "1 text/plain 25\n");
+    check("no header at all\r\n\r\nHi.\r\n", "1 text/plain 25\nnoted mime_no_empty_line\n");
     check("Content-Type: Application/PDF\r\n\r\nx", "1 application/pdf 1\n");
     check("Content-Type: nonsense\r\n\r\nx", "1 text/plain 1\n");
     check("Content-Transfer-Encoding: base64\r\n\r\nSGVs\r\nbG8h\r\n", "1 text/plain 6\n");
@@ -140,7 +140,7 @@ static void no_boundary(void **state)
 static void broken(void **state)
 {
     (void)state;
-    check(MIXED "--b\r\nnot a field\r\n\r\nx\r\n--b--\r\n", "TEXT multipart/mixed\n1 text/plain 16\n");
+    check(MIXED "--b\r\nnot a field\r\n\r\nx\r\n--b--\r\n", "TEXT multipart/mixed\n1 text/plain 16\nnoted mime_no_empty_line\n");
     check(MIXED "--b\r\n\r\nx\r\n", "TEXT multipart/mixed\n1 text/plain 3\nnoted mime_unclosed\n");
     check("Content-Type: text/html\r\nContent-Type: text/plain\r\n\r\nx", "1 text/html 1 !duplicate_field\n");
     check("Content-Transfer-Encoding: x-mine\r\n\r\nx", "1 text/plain 1 !unknown_encoding\n");
