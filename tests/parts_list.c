@@ -23,7 +23,8 @@ static void add_entry(struct parts_list *l, const struct entry *e)
         l->omitted = e->number;
     else if (e->field == F_message_body_sha256)
         snprintf(l->body, sizeof l->body, "%.*s", (int)e->text.len, (const char *)e->text.data);
-    else if (e->field == F_message_noted)
+    else if (e->field == F_message_noted &&
+             (bytes_starts_nocase(e->text, BYTES("mime_")) || bytes_equal(e->text, BYTES("header_no_colon"))))
         buf_printf(&l->text, "noted %.*s\n", (int)e->text.len, (const char *)e->text.data);
 }
 

@@ -478,7 +478,7 @@ static void header_line(struct mime *m, struct bytes line, bool whole, struct by
         }
     }
     bool empty = !ends && is_empty_line(line);
-    m->tree->no_empty_line |= !empty;
+    m->tree->no_empty_line |= !empty && !m->is_root; /* of that the scanner tells */
     begin_root(m, empty ? bytes_part(line, 0, 0) : line, rest);
     if (!empty && m->state == IN_BODY) {
         m->line_start = false;

@@ -265,7 +265,7 @@ static bool same_boundary(struct difference *d)
 
 static bool no_empty_line(struct difference *d)
 {
-    if (!noted(d, "noted mime_no_empty_line"))
+    if (!noted(d, "noted mime_no_empty_line") && !noted(d, "noted header_no_colon"))
         return false;
     d->ours.count = d->theirs.count = 0;
     return true;

@@ -40,7 +40,7 @@ static void single(void **state)
     check("Subject: x\r\n\r\n", "1 text/plain 0\n");
     check("Subject: x\r\n", "1 text/plain 0\n");
     check("\r\nHi.\r\n", "1 text/plain 5\n");
-    check("no header at all\r\n\r\nHi.\r\n", "1 text/plain 25\nnoted mime_no_empty_line\n");
+    check("no header at all\r\n\r\nHi.\r\n", "noted header_no_colon\n1 text/plain 25\n");
     check("Content-Type: Application/PDF\r\n\r\nx", "1 application/pdf 1\n");
     check("Content-Type: nonsense\r\n\r\nx", "1 text/plain 1\n");
     check("Content-Transfer-Encoding: base64\r\n\r\nSGVs\r\nbG8h\r\n", "1 text/plain 6\n");
