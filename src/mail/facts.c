@@ -66,6 +66,7 @@ static const struct fact {
 };
 
 enum { FROM, KNOWN = sizeof known / sizeof *known };
+enum { USUAL_SIZE = 768 }; /* octets of the facts of most messages */
 
 struct facts {
     const struct limits *limits;
@@ -84,6 +85,7 @@ struct facts *facts_new(const struct limits *limits)
     struct facts *f = memory_get(sizeof *f);
     f->limits = limits;
     f->record = record_new(KIND_message, limits);
+    record_reserve(f->record, USUAL_SIZE);
     buf_init(&f->text, (size_t)limits->text + 8); /* one that is cut there is seen to be longer */
     buf_init(&f->hop_value, (size_t)limits->header);
     buf_init(&f->next_value, (size_t)limits->header);
@@ -130,8 +132,10 @@ static bool goes_on(enum value_kind kind)
 /* Has a field been there that tells the same key? */
 static bool told(const struct facts *f, unsigned fact)
 {
-    for (unsigned i = 0; i < KNOWN; i++)
-        if (f->count[i] && known[i].field == known[fact].field)
+    if (f->count[fact])
+        return true;
+    for (unsigned i = 0; known[fact].field == F_message_user_agent && i < KNOWN; i++)
+        if (f->count[i] && known[i].field == F_message_user_agent)
             return true;
     return false;
 }

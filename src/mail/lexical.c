@@ -32,8 +32,10 @@ struct bytes lexical_skip(struct bytes b)
 
 struct bytes lexical_token(struct bytes *rest, const char *ends)
 {
+    struct lexical_set set = lexical_set_of(ends), blanks = lexical_set_of(" \t\r\n");
+    set.low |= blanks.low;
     size_t n = 0;
-    while (n < rest->len && !lexical_is_blank(rest->data[n]) && (!rest->data[n] || !strchr(ends, rest->data[n])))
+    while (n < rest->len && !lexical_has(&set, rest->data[n]))
         n++;
     struct bytes token = bytes_part(*rest, 0, n);
     *rest = bytes_part(*rest, n, SIZE_MAX);

@@ -9,6 +9,24 @@ static inline bool lexical_is_blank(uint8_t c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* A set of ASCII characters. */
+struct lexical_set {
+    uint64_t low, high;
+};
+
+static inline struct lexical_set lexical_set_of(const char *characters)
+{
+    struct lexical_set s = {0, 0};
+    for (; *characters; characters++)
+        *(*characters < 64 ? &s.low : &s.high) |= UINT64_C(1) << (*characters & 63);
+    return s;
+}
+
+static inline bool lexical_has(const struct lexical_set *s, uint8_t c)
+{
+    return c < 128 && (c < 64 ? s->low : s->high) >> (c & 63) & 1;
+}
+
 /* The value of a hexadecimal digit, or -1. */
 int lexical_hex(uint8_t c);
 

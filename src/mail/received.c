@@ -22,12 +22,13 @@ struct parsing {
 static enum clause clause_of(struct bytes word)
 {
     static const struct {
-        const char *name;
-        enum clause clause;
-    } clauses[] = {{"from", FROM}, {"by", BY}, {"via", VIA}, {"with", WITH}, {"id", OTHER}, {"for", OTHER}};
-    for (size_t i = 0; i < sizeof clauses / sizeof *clauses; i++)
-        if (bytes_equal_nocase(word, bytes_of_string(clauses[i].name)))
-            return clauses[i].clause;
+        char name[5];
+        uint8_t len, clause;
+    } clauses[] = {{"from", 4, FROM}, {"by", 2, BY},    {"via", 3, VIA},
+                   {"with", 4, WITH}, {"id", 2, OTHER}, {"for", 3, OTHER}};
+    for (size_t i = 0; i < sizeof clauses / sizeof *clauses && word.len <= 4; i++)
+        if (word.len == clauses[i].len && bytes_equal_nocase(word, bytes_of(clauses[i].name, clauses[i].len)))
+            return (enum clause)clauses[i].clause;
     return NONE;
 }
 
@@ -40,12 +41,17 @@ static void try_ip(struct parsing *p, struct bytes text, int rank)
         return;
     if (bytes_starts_nocase(text, BYTES("IPv6:")))
         text = bytes_part(text, 5, SIZE_MAX);
-    if (text.len < 2 || text.len >= sizeof name || memchr(text.data, 0, text.len))
+    if (text.len < 2 || text.len >= sizeof name || memchr(text.data, 0, text.len) ||
+        (lexical_hex(text.data[0]) < 0 && text.data[0] != ':'))
         return;
     memcpy(name, text.data, text.len);
     name[text.len] = '\0';
     int family = memchr(text.data, ':', text.len) ? AF_INET6 : AF_INET;
-    if (inet_pton(family, name, ip) != 1 || !inet_ntop(family, ip, p->to->ip, sizeof p->to->ip))
+    if (inet_pton(family, name, ip) != 1)
+        return;
+    if (family == AF_INET) /* it is read in its one form only */
+        memcpy(p->to->ip, name, text.len + 1);
+    else if (!inet_ntop(family, ip, p->to->ip, sizeof p->to->ip))
         return;
     p->rank = rank;
 }
@@ -58,10 +64,11 @@ static bool is_said(struct bytes word)
 /* Looks for addresses in a word or comment of the from clause. What follows "helo" is only what the client said. */
 static void read_ips(struct parsing *p, struct bytes text, bool comment)
 {
+    const struct lexical_set delimiters = lexical_set_of(" \t\r\n[]()=,;<>@");
     bool said = false, bracket = false;
     for (size_t i = 0; i < text.len;) {
         uint8_t c = text.data[i];
-        if (lexical_is_blank(c) || strchr("[]()=,;<>@", c)) {
+        if (!c || lexical_has(&delimiters, c)) {
             bracket = c == '[' || (bracket && c != ']');
             i++;
             continue;
