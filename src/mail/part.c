@@ -3,8 +3,11 @@
 
 #include "base/memory.h"
 #include "digest.h"
+#include "links.h"
+#include "look.h"
 #include "mime.h"
 #include "record/record.h"
+#include "report.h"
 
 #include <stdlib.h>
 
@@ -18,6 +21,9 @@ struct part {
     struct transfer_decoder decoder;
     struct digest *sha256, *md5; /* null: not asked for, or octets are missing */
     struct mime *inner;
+    struct look *look;
+    struct link_finder *links; /* of a text */
+    struct report *report;     /* of the part of a report that is for machines */
     uint64_t size, missed;
     bool doubt; /* octets may be missing */
 };
@@ -27,12 +33,15 @@ struct part {
 void tree_release(struct tree *t)
 {
     record_free(t->parts);
-    t->parts = NULL;
+    record_free(t->report);
+    links_free(t->links);
+    t->parts = t->report = NULL;
+    t->links = NULL;
 }
 
 size_t tree_held(const struct tree *t)
 {
-    return (t->parts ? record_held(t->parts) : 0);
+    return (t->parts ? record_held(t->parts) : 0) + (t->report ? record_held(t->report) : 0) + links_held(t->links);
 }
 
 void tree_write(const struct tree *t, struct record *message)
@@ -53,6 +62,10 @@ void tree_write(const struct tree *t, struct record *message)
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
         if (notes[i].seen)
             record_word(message, F_message_noted, note_infos[notes[i].note].name);
+    if (t->report)
+        record_join(message, t->report);
+    if (t->links)
+        links_write(t->links, message);
 }
 
 bool tree_admit(struct tree *t)
@@ -85,6 +98,29 @@ void tree_container(struct tree *t, const struct entity *e, const char *path, co
 
 /* --- a leaf --- */
 
+static void find_links(struct part *p)
+{
+    bool html = entity_is(&p->entity, p->fallback, "text", "html");
+    if (!html && !entity_is_type(&p->entity, p->fallback, "text"))
+        return;
+    if (!p->tree->links)
+        p->tree->links = links_new(p->tree->mail->limits);
+    p->links = link_finder_new(p->tree->links, html ? LINKS_HTML : LINKS_TEXT, p->entity.type.charset);
+}
+
+/* What looks at the decoded octets. */
+static void begin_looks(struct part *p)
+{
+    const struct limits *limits = p->tree->mail->limits;
+    const char *word = p->entity.disposition.word, *name = entity_name(&p->entity);
+    char *mime = entity_mime(&p->entity, p->fallback);
+    p->look = look_new(limits, mime, name, name || (word && !strcmp(word, "attachment")));
+    free(mime);
+    find_links(p);
+    if (entity_is_type(&p->entity, p->fallback, "message"))
+        p->report = report_new(limits, p->entity.type.subtype);
+}
+
 struct part *part_new(struct tree *t, struct entity *e, const char *path, const char *fallback, struct mime *inner)
 {
     if (!inner && !tree_admit(t)) {
@@ -104,6 +140,8 @@ struct part *part_new(struct tree *t, struct entity *e, const char *path, const 
         p->sha256 = digest_begin(t->mail->digests, DIGEST_SHA256);
         p->md5 = settings->md5 ? digest_begin(t->mail->digests, DIGEST_MD5) : NULL;
     }
+    if (!inner)
+        begin_looks(p);
     return p;
 }
 
@@ -119,6 +157,9 @@ void part_free(struct part *p)
     if (!p)
         return;
     drop_digests(p);
+    look_free(p->look);
+    link_finder_free(p->links);
+    report_free(p->report);
     mime_free(p->inner);
     entity_release(&p->entity);
     free(p->path);
@@ -134,6 +175,12 @@ static void take(struct part *p, struct bytes decoded)
         digest_push(p->sha256, decoded);
     if (p->md5)
         digest_push(p->md5, decoded);
+    if (p->look)
+        look_push(p->look, decoded);
+    if (p->links)
+        link_finder_push(p->links, decoded);
+    if (p->report)
+        report_push(p->report, decoded);
     if (p->inner)
         mime_push(p->inner, decoded);
 }
@@ -157,6 +204,12 @@ void part_gap(struct part *p, uint64_t len, bool sure)
     p->doubt |= !sure;
     drop_digests(p);
     transfer_gap(&p->decoder, len);
+    if (p->look)
+        look_gap(p->look, len);
+    if (p->links)
+        link_finder_gap(p->links, len);
+    if (p->report)
+        report_gap(p->report, len);
     if (p->inner)
         mime_gap(p->inner, len, sure);
 }
@@ -196,6 +249,7 @@ static void write_part(struct part *p, bool cut, char hex[static 65])
         drop_digests(p);
     write_hashes(p, r, hex);
     write_flags(p, r);
+    look_finish(p->look, r);
     record_end(r);
 }
 
@@ -205,6 +259,13 @@ void part_end(struct part *p, bool cut, char hex[static 65])
     hex[0] = 0;
     if (p->entity.transfer != TRANSFER_IDENTITY)
         take(p, bytes_of(out, transfer_finish(&p->decoder, out)));
+    if (p->links)
+        link_finder_finish(p->links, !cut);
+    if (p->report) {
+        if (!p->tree->report)
+            p->tree->report = record_new(KIND_message, p->tree->mail->limits);
+        report_finish(p->report, p->tree->report, !cut);
+    }
     if (p->inner) {
         mime_flush(p->inner);
         mime_finish(p->inner, !cut, hex);
@@ -218,7 +279,7 @@ size_t part_held(const struct part *p)
 {
     if (!p)
         return 0;
-    return memory_cost(sizeof *p) + entity_held(&p->entity) + memory_cost(strlen(p->path) + 1) +
-           (p->inner ? mime_held(p->inner) : 0) + (p->sha256 ? digest_held(p->sha256) : 0) +
-           (p->md5 ? digest_held(p->md5) : 0);
+    return memory_cost(sizeof *p) + entity_held(&p->entity) + memory_cost(strlen(p->path) + 1) + look_held(p->look) +
+           link_finder_held(p->links) + report_held(p->report) + (p->inner ? mime_held(p->inner) : 0) +
+           (p->sha256 ? digest_held(p->sha256) : 0) + (p->md5 ? digest_held(p->md5) : 0);
 }

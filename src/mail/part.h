@@ -6,7 +6,7 @@
 #include "entity.h"
 #include "mail.h"
 
-struct digest;
+struct links;
 struct mime;
 struct part;
 struct record;
@@ -14,7 +14,9 @@ struct record;
 /* What is found in one message, all that is nested in it included. */
 struct tree {
     struct mail *mail;
-    struct record *parts; /* groups F_message_parts; null until there is one */
+    struct record *parts;  /* groups F_message_parts; null until there is one */
+    struct record *report; /* the group F_message_report; the same */
+    struct links *links;   /* null until there is a text */
     uint64_t listed, omitted;
     bool too_deep, no_boundary, unclosed, encoded_multipart, no_empty_line; /* to be noted */
 };
@@ -22,7 +24,7 @@ struct tree {
 void tree_release(struct tree *t);
 size_t tree_held(const struct tree *t);
 
-/* Writes parts, parts_omitted and noted. Once, at the end. */
+/* Writes parts, parts_omitted, noted, report and the links. Once, at the end. */
 void tree_write(const struct tree *t, struct record *message);
 
 /* May one more part be listed? Counts it, or counts it as omitted. */
