@@ -247,7 +247,7 @@ static enum file_type markup_type(struct bytes head)
         size_t end = bytes_find_nocase(at, is_comment ? BYTES("-->") : BYTES(">"));
         if (end == SIZE_MAX)
             return other;
-        at = bytes_part(at, end + 1, at.len);
+        at = bytes_part(at, end + (is_comment ? 3 : 1), at.len);
     }
     if (bytes_starts_nocase(at, BYTES("<svg")))
         return FILE_TYPE_svg;

@@ -370,7 +370,32 @@ static void central_search(struct zip *z)
     struct reader *r = &z->central;
     z->in_run = false;
     r->state = SEARCH;
-    r->from = r->gather.at;
+    r->from = r->gather.at < 3 ? 0 : r->gather.at - 3; /* a signature may overlap with what was none */
+}
+
+/* Can it be the header of an entry, and not four octets in a file that look like one? */
+static bool is_plausible(const uint8_t *head)
+{
+    unsigned method = little16(head + 10), disk = little16(head + 34);
+    return little16(head + 28) && (disk == 0 || disk == 0xffff) && (method <= 20 || (method >= 93 && method <= 99));
+}
+
+/* The first header of a directory is none: another may begin inside of it. */
+static void central_retry(struct zip *z)
+{
+    struct reader *r = &z->central;
+    static const uint8_t signature[] = {'P', 'K', 1, 2};
+    size_t have = r->gather.have;
+    for (size_t i = 1; i < have; i++) {
+        size_t len = have - i < sizeof signature ? have - i : sizeof signature;
+        if (memcmp(r->kept + i, signature, len))
+            continue;
+        memmove(r->kept, r->kept + i, have - i);
+        r->gather.have = (uint16_t)(have - i);
+        go_on(r, len < sizeof signature ? SIGNATURE : HEADER, len < sizeof signature ? sizeof signature : CENTRAL_LEN);
+        return;
+    }
+    central_search(z);
 }
 
 static void central_end(struct zip *z)
@@ -405,7 +430,10 @@ static void central_step(struct zip *z)
             central_search(z);
         break;
     case HEADER:
-        go_on(r, NAMES, names_len(CENTRAL_LEN, little16(head + 28), little16(head + 30)));
+        if (!z->in_run && !is_plausible(head))
+            central_retry(z);
+        else
+            go_on(r, NAMES, names_len(CENTRAL_LEN, little16(head + 28), little16(head + 30)));
         break;
     case NAMES:
         central_names(z);
