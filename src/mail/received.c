@@ -6,6 +6,9 @@
 #include "lexical.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
+
+enum { DATE_MOST = 96, TAIL = 64 };
 
 enum clause { NONE, FROM, BY, VIA, WITH, OTHER };
 
@@ -123,6 +126,63 @@ static void read_word(struct parsing *p, struct bytes word)
     p->word_taken = true;
 }
 
+/* "2017-09-01 15:01:37.687 +0000 UTC", as programs in Go print it, in the RFC's order; false where it is not that. */
+static bool from_iso(struct bytes t, char date[static DATE_MOST])
+{
+    static const char shape[] = "dddd-dd-dd dd:dd:dd", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    for (size_t i = 0; i < sizeof shape - 1; i++)
+        if (i >= t.len || (shape[i] == 'd' ? !byte_is_digit(t.data[i]) : t.data[i] != (uint8_t)shape[i]))
+            return false;
+    unsigned month = (t.data[5] - '0') * 10u + (t.data[6] - '0') - 1;
+    struct bytes rest = bytes_part(t, sizeof shape - 1, SIZE_MAX), zone;
+    lexical_token(&rest, "");
+    zone = bytes_word(&rest);
+    if (month > 11 || zone.len > 5)
+        return false;
+    const char *text = (const char *)t.data;
+    snprintf(date, DATE_MOST, "%.2s %.3s %.4s %.8s %.*s", text + 8, months + (size_t)month * 3, text, text + 11,
+             (int)zone.len, (const char *)zone.data);
+    return true;
+}
+
+/* A date as the RFC has it; with fractions of a second; as Go prints it. */
+static bool read_date(struct bytes text, int64_t *when)
+{
+    char date[DATE_MOST];
+    size_t n = 0;
+    text = bytes_trim(text);
+    if (date_parse(text, when))
+        return true;
+    if (text.len >= sizeof date)
+        return false;
+    if (!from_iso(text, date)) {
+        for (size_t i = 0; i < text.len; i++)
+            if (text.data[i] == '.' && i + 1 < text.len && byte_is_digit(text.data[i + 1]))
+                while (i + 1 < text.len && byte_is_digit(text.data[i + 1]))
+                    i++;
+            else
+                date[n++] = (char)text.data[i];
+        date[n] = '\0';
+    }
+    return date_parse(bytes_of_string(date), when);
+}
+
+/* Without a semicolon: a date that the field ends with, from a day's name or a year on. */
+static bool read_date_at_end(struct bytes value, int64_t *when)
+{
+    struct bytes tail = bytes_part(value, value.len > TAIL ? value.len - TAIL : 0, SIZE_MAX);
+    while (tail.len) {
+        lexical_token(&tail, "");
+        while (tail.len && lexical_is_blank(tail.data[0]))
+            tail = bytes_part(tail, 1, SIZE_MAX);
+        bool day = tail.len > 4 && tail.data[3] == ',' && byte_is_letter(tail.data[2]);
+        bool year = tail.len > 4 && tail.data[4] == '-' && byte_is_digit(tail.data[3]);
+        if ((day || year) && read_date(tail, when))
+            return true;
+    }
+    return false;
+}
+
 void received_parse(struct bytes value, struct received *ret)
 {
     struct parsing p = {.to = ret};
@@ -133,7 +193,9 @@ void received_parse(struct bytes value, struct received *ret)
         date = item;
     if (date.data && date.data > value.data) {
         path = bytes_part(value, 0, (size_t)(date.data - value.data) - 1);
-        ret->dated = date_parse(bytes_trim(date), &ret->when);
+        ret->dated = read_date(date, &ret->when);
+    } else {
+        ret->dated = read_date_at_end(value, &ret->when);
     }
     while (path.len) {
         uint8_t c = path.data[0];

@@ -335,13 +335,110 @@ static void part_limits(void **state)
     buf_release(&heard);
 }
 
+static void oddities(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header;
+        size_t len;
+        const char *notes;
+    } cases[] = {
+#define CASE(text, notes) {text, sizeof(text) - 1, notes}
+        CASE("From: a@b\r\n\r\n", ""),
+        CASE("From: a@b\r\n", ""),
+        CASE("\r\n", "noted=header_no_from|"),
+        CASE("", "noted=header_no_from|"),
+        CASE("From: a\nFrom: b\n\n", "noted=header_two_from|"),
+        CASE("From: a\nnot a field\n\n", "noted=header_no_colon|"),
+        CASE("From: a\n\rx", "noted=header_no_colon|"),
+        CASE("From: \xc3\xa9\n\n\xff", "noted=header_8bit|"),
+        CASE("From: a\nX: 0123456789\xe9\n\n", "noted=header_8bit|"),
+        CASE("From: a\n\nX: \xe9\0\n\n", ""),
+        CASE("From: a\nX: 0123456789\0abc\n\n", "noted=header_nul|"),
+        CASE("From: a\nX: \0\n\n", "noted=header_nul|"),
+        CASE("From: a\nReceived: by a; Thu, 1 Jan 1970 00:00:00 +0000\nReceived: by b; Thu, 1 Jan 1970 00:00:01 "
+             "+0000\n\n",
+             "noted=received_clock|"),
+    };
+    struct limits limits;
+    limits_init(&limits);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t cut = 0; cut <= cases[i].len; cut++) {
+            struct header_scanner *h = header_scanner_new(&limits);
+            struct record *r = record_new(KIND_message, &limits);
+            char text[256];
+            header_scanner_push(h, bytes_of(cases[i].header, cut));
+            header_scanner_push(h, bytes_of(cases[i].header + cut, cases[i].len - cut));
+            header_scanner_finish(h, r, true);
+            describe_some(r, true, text, sizeof text);
+            assert_string_equal(text, cases[i].notes);
+            header_scanner_free(h);
+            record_free(r);
+        }
+}
+
+/* A line of 998 octets is the longest there may be, whatever ends it. */
+static void long_lines(void **state)
+{
+    (void)state;
+    struct limits limits;
+    limits_init(&limits);
+    for (size_t len = 996; len < 1001; len++) {
+        struct header_scanner *h = header_scanner_new(&limits);
+        struct record *r = record_new(KIND_message, &limits);
+        char text[256];
+        header_scanner_push(h, BYTES("From: a\r\nX:"));
+        for (size_t i = 2; i < len; i++)
+            header_scanner_push(h, BYTES("x"));
+        header_scanner_push(h, BYTES("\r\n\r\n"));
+        header_scanner_finish(h, r, true);
+        describe_some(r, true, text, sizeof text);
+        assert_string_equal(text, len > 998 ? "noted=header_long_line|" : "");
+        header_scanner_free(h);
+        record_free(r);
+    }
+}
+
+/* Fields without end: bounded, in no time, and what stands behind them is still found. */
+static void endless(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {
+        "Received: from a (b [192.0.2.1]) by c with ESMTP id x; Thu, 1 Jan 1970 00:00:00 +0000\r\n",
+        "Authentication-Results: a; spf=pass smtp.mailfrom=a@b; dkim=pass header.d=x\r\n",
+        "DKIM-Signature: d=a; s=b; a=c\r\n",
+        "ARC-Seal: i=1; cv=none\r\n",
+        "X-Else: =?utf-8?q?x?=\r\n",
+        "Content-Type: a/b\r\n",
+    };
+    struct limits limits;
+    limits_init(&limits);
+    for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
+        struct header_scanner *h = header_scanner_new(&limits);
+        struct record *r = record_new(KIND_message, &limits);
+        for (int i = 0; i < 100000; i++)
+            header_scanner_push(h, bytes_of_string(fields[f]));
+        header_scanner_push(h, BYTES("Subject: "));
+        for (int i = 0; i < 65536 / 16; i++)
+            header_scanner_push(h, BYTES("=?utf-8?q?=41?= "));
+        header_scanner_push(h, BYTES("\r\n\r\n"));
+        assert_true(header_scanner_held(h) < 1500000);
+        header_scanner_finish(h, r, true);
+        assert_int_equal(record_find(r, F_message_subject).len, limits.text);
+        assert_true(record_size(r) < 200000);
+        header_scanner_free(h);
+        record_free(r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(picks),       cmocka_unit_test(three_pieces), cmocka_unit_test(line_ends),
         cmocka_unit_test(ends),        cmocka_unit_test(mbox),         cmocka_unit_test(odd_values),
         cmocka_unit_test(incomplete),  cmocka_unit_test(gaps),         cmocka_unit_test(limited),
-        cmocka_unit_test(many_fields), cmocka_unit_test(part_header),  cmocka_unit_test(part_limits),
+        cmocka_unit_test(many_fields), cmocka_unit_test(part_header),  cmocka_unit_test(oddities),
+        cmocka_unit_test(long_lines),  cmocka_unit_test(endless),      cmocka_unit_test(part_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,6 +54,22 @@ static void servers(void **state)
     check("from by by b with with", "by||b||with|");
 }
 
+/* Dates beside the RFC's. */
+static void dates(void **state)
+{
+    (void)state;
+    check("by b with SMTP id 1\t1970-01-01 00:00:08.687423189 +0000 UTC", "||b||SMTP|8");
+    check("by b; 1970-01-01 02:00:08.5 +0200 EET m=+1", "||b|||8");
+    check("by b; Thu, 01 Jan 1970 00:00:09.517 +0000 (UTC)", "||b|||9");
+    check("from a by b id 1    Thu, 1 Jan 1970 02:00:05 +0200", "a||b|||5");
+    check("from a by b id 1    Thu, soon", "a||b|||");
+    check("by b\r\r x\r", "||b|||");
+    check("by b; 1970-13-01 00:00:08 +0000", "||b|||");
+    check("by b; 1970-01-01 00:00:0", "||b|||");
+    check("by b; 1970-01-01 00:00:08", "||b|||8");
+    check("by b; 1970-01-01 00:00:08.", "||b|||8");
+}
+
 static void broken(void **state)
 {
     (void)state;
@@ -92,6 +108,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(servers),
+        cmocka_unit_test(dates),
         cmocka_unit_test(broken),
         cmocka_unit_test(endless),
     };
