@@ -37,6 +37,7 @@ struct level {
 struct mime {
     struct tree *tree;
     struct level *levels;
+    size_t levels_held;               /* by paths and boundaries */
     unsigned count, room, boundaries; /* boundaries: how many levels have one */
     unsigned outside, encoded;        /* levels around an encoded message; such messages */
     struct header_scanner *header;    /* of the entity that is being read; null in bodies */
@@ -61,7 +62,12 @@ static struct level *top(const struct mime *m)
     return &m->levels[m->count - 1];
 }
 
-/* Takes path and boundary. */
+static size_t level_held(const struct level *l)
+{
+    return memory_cost(strlen(l->path) + 1) + memory_cost(l->boundary_len);
+}
+
+/* Takes the path. */
 static void push_level(struct mime *m, char *path, const char *boundary, size_t boundary_len, bool digest)
 {
     if (m->count == m->room) {
@@ -76,12 +82,14 @@ static void push_level(struct mime *m, char *path, const char *boundary, size_t 
         l->boundary_len = boundary_len;
         m->boundaries++;
     }
+    m->levels_held += level_held(l);
 }
 
 static void pop_level(struct mime *m)
 {
     struct level *l = top(m);
     m->boundaries -= l->boundary != NULL;
+    m->levels_held -= level_held(l);
     free(l->path);
     free(l->boundary);
     m->count--;
@@ -167,11 +175,12 @@ size_t mime_held(const struct mime *m)
     if (!m)
         return 0;
     size_t held = memory_cost(sizeof *m) + memory_cost(m->room * sizeof *m->levels) + memory_cost(m->held.cap);
-    for (unsigned i = 0; i < m->count; i++)
-        held += memory_cost(strlen(m->levels[i].path) + 1) + memory_cost(m->levels[i].boundary_len);
+    held += m->levels_held;
     if (m->header && m->header != m->own)
         held += header_scanner_held(m->header);
-    return held + entity_held(&m->entity) + part_held(m->leaf) + (m->body ? digest_held(m->body) : 0);
+    if (m->state == IN_HEADER) /* else it is empty */
+        held += entity_held(&m->entity);
+    return held + part_held(m->leaf) + (m->body ? digest_held(m->body) : 0);
 }
 
 /* --- what a header says of the body behind it --- */
@@ -250,7 +259,8 @@ static void begin_message(struct mime *m)
 static void begin_leaf(struct mime *m, bool is_root)
 {
     char *path = path_of(m, number(m));
-    m->body_is_leaf = is_root && m->entity.transfer == TRANSFER_IDENTITY;
+    m->body_is_leaf =
+        is_root && m->tree->mail->settings.hash == MAIL_HASH_ALL && m->entity.transfer == TRANSFER_IDENTITY;
     m->leaf = part_new(m->tree, &m->entity, path, fallback(m), NULL);
     free(path);
 }
@@ -285,7 +295,7 @@ static void begin_body(struct mime *m)
 /* The root's body begins, with those octets: its hash begins, unless it is that of its only leaf. */
 static void begin_root(struct mime *m, struct bytes line, struct bytes rest)
 {
-    bool hash = m->is_root && m->tree->mail->settings.hash != MAIL_HASH_NONE && !m->header_missed && !m->header_doubt;
+    bool hash = m->is_root && m->tree->mail->settings.hash == MAIL_HASH_ALL && !m->header_missed && !m->header_doubt;
     begin_body(m);
     if (!hash || m->body_is_leaf)
         return;

@@ -28,8 +28,8 @@ void mime_gap(struct mime *m, uint64_t len, bool sure);
 void mime_flush(struct mime *m);
 
 /* The content is at its end; or, not `complete`, it stops here. Every part that is open ends. The SHA-256 of what
-   follows the header goes into `body`; empty where octets of it are missing or hashes are not asked for. Once, behind
-   mime_flush(). */
+   follows the header goes into `body`; empty where octets of it are missing or not all hashes are asked for. Once,
+   behind mime_flush(). */
 void mime_finish(struct mime *m, bool complete, char body[static 65]);
 
 #endif

@@ -25,7 +25,8 @@ struct part {
     struct link_finder *links; /* of a text */
     struct report *report;     /* of the part of a report that is for machines */
     uint64_t size, missed;
-    bool doubt; /* octets may be missing */
+    size_t held; /* by what does not change */
+    bool doubt;  /* octets may be missing */
 };
 
 /* --- the tree --- */
@@ -135,6 +136,7 @@ struct part *part_new(struct tree *t, struct entity *e, const char *path, const 
     p->path = memory_string(path);
     p->fallback = fallback;
     p->inner = inner;
+    p->held = memory_cost(sizeof *p) + entity_held(&p->entity) + memory_cost(strlen(path) + 1);
     transfer_init(&p->decoder, p->entity.transfer);
     if (!inner && settings->hash != MAIL_HASH_NONE) {
         p->sha256 = digest_begin(t->mail->digests, DIGEST_SHA256);
@@ -279,7 +281,7 @@ size_t part_held(const struct part *p)
 {
     if (!p)
         return 0;
-    return memory_cost(sizeof *p) + entity_held(&p->entity) + memory_cost(strlen(p->path) + 1) + look_held(p->look) +
-           link_finder_held(p->links) + report_held(p->report) + (p->inner ? mime_held(p->inner) : 0) +
-           (p->sha256 ? digest_held(p->sha256) : 0) + (p->md5 ? digest_held(p->md5) : 0);
+    return p->held + look_held(p->look) + link_finder_held(p->links) + report_held(p->report) +
+           (p->inner ? mime_held(p->inner) : 0) + (p->sha256 ? digest_held(p->sha256) : 0) +
+           (p->md5 ? digest_held(p->md5) : 0);
 }

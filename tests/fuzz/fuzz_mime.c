@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     limits.mime_parts = 20;
     limits.header = 4096;
     mail_settings_init(&settings);
+    settings.hash = MAIL_HASH_ALL;
     settings.md5 = true;
     struct mail *mail = mail_new(&limits, &settings);
     parts_list(mail, message, 0, 0, 0, &whole);

@@ -270,6 +270,7 @@ static int begin(void **state)
     struct mail_settings settings;
     limits_init(&limits);
     mail_settings_init(&settings);
+    settings.hash = MAIL_HASH_ALL;
     hashing = mail_new(&limits, &settings);
     settings.hash = MAIL_HASH_NONE;
     plain = mail_new(&limits, &settings);
