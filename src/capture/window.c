@@ -35,8 +35,9 @@ void window_skip(struct window *w, uint64_t n)
     w->skip += n - here;
 }
 
-/* Room behind the octets not yet taken. A frame larger than the window makes it grow, as its octets really come. */
-static void make_room(struct window *w)
+/* Room for n octets behind those not yet taken. A frame larger than the window makes it grow, as its octets really
+   come. */
+static void make_room(struct window *w, size_t n)
 {
     size_t here = w->to - w->from;
     if (w->from) {
@@ -45,11 +46,12 @@ static void make_room(struct window *w)
         w->from = 0;
         w->to = here;
     }
-    if (w->to == w->cap) {
+    if (w->cap - w->to >= n)
+        return;
+    while (w->cap - w->to < n)
         w->cap *= 2;
-        w->own = memory_resize(w->own, w->cap);
-        w->data = w->own;
-    }
+    w->own = memory_resize(w->own, w->cap);
+    w->data = w->own;
 }
 
 /* So many more octets stand behind those that were there: of them goes what is to be thrown away. */
@@ -67,7 +69,7 @@ enum window_status window_fill(struct window *w, size_t n)
         if (w->in_pieces)
             return w->behind;
         if (w->from == w->to || w->to == w->cap || w->cap - w->from < n)
-            make_room(w);
+            make_room(w, 1);
         size_t got;
         switch (unpack_read(w->in, w->data + w->to, w->cap - w->to, &got, &w->why)) {
         case UNPACK_SOME:
@@ -132,8 +134,7 @@ void window_put(struct window *w, const struct piece *p)
         w->from = PIECE_HEAD - here;
         w->to = PIECE_HEAD;
     } else { /* a frame longer than that */
-        while (w->to == w->cap || w->cap - w->to < p->len)
-            make_room(w);
+        make_room(w, p->len);
         memcpy(w->data + w->to, p->room + PIECE_HEAD, p->len);
     }
     w->base = place - w->from;

@@ -69,7 +69,7 @@ struct piece {
 };
 
 #define PIECE_HEAD ((size_t)64 << 10)
-#define PIECE_SIZE ((size_t)1 << 20)
+#define PIECE_SIZE ((size_t)512 << 10)
 
 /* From now on octets come in pieces. False: this file is compressed, or cannot be read at any place. */
 bool window_in_pieces(struct window *w, struct piece *first, struct piece *second);
