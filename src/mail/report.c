@@ -163,18 +163,18 @@ static void end_group(struct report *r, bool complete)
     r->about_recipient = false;
 }
 
-void report_push(struct report *r, struct bytes more)
+void report_push(struct report *r, struct bytes decoded)
 {
-    while (more.len && !r->broken) {
+    while (decoded.len && !r->broken) {
         if (!r->group)
             begin_group(r);
-        header_scanner_push(r->group, more);
+        header_scanner_push(r->group, decoded);
         if (!header_scanner_done(r->group)) {
-            r->pushed += more.len;
+            r->pushed += decoded.len;
             return;
         }
         uint64_t end = header_scanner_end(r->group);
-        more = bytes_part(more, (size_t)(end > r->pushed ? end - r->pushed : 0), SIZE_MAX);
+        decoded = bytes_part(decoded, (size_t)(end > r->pushed ? end - r->pushed : 0), SIZE_MAX);
         end_group(r, true);
     }
 }

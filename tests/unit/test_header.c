@@ -377,6 +377,29 @@ static void oddities(void **state)
         }
 }
 
+/* Between hops that a gap parts there may have been others; what comes behind it may be no header any more. */
+static void gap_between(void **state)
+{
+    (void)state;
+    struct limits limits;
+    limits_init(&limits);
+    struct header_scanner *h = header_scanner_new(&limits);
+    struct record *r = record_new(KIND_message, &limits);
+    char text[512];
+    header_scanner_push(h, BYTES("From: a\r\nReceived: by c; Thu, 1 Jan 1970 00:00:09 +0000\r\n"
+                                 "Received: by b; Thu, 1 Jan 1970 00:00:07 +0000\r\nX: "));
+    header_scanner_gap(h, 10);
+    header_scanner_push(h, BYTES("\r\nFrom: \xe9\r\nReceived: by a; Thu, 1 Jan 1970 00:00:01 +0000\r\nno field\r\n"));
+    header_scanner_finish(h, r, true);
+    describe(r, text, sizeof text);
+    assert_string_equal(text, "from=a|received[by=c|ts=9|delay_us=2000000|]from=\xe9|received[by=b|ts=7|]"
+                              "received[by=a|ts=1|]");
+    describe_some(r, true, text, sizeof text);
+    assert_string_equal(text, "");
+    header_scanner_free(h);
+    record_free(r);
+}
+
 /* A line of 998 octets is the longest there may be, whatever ends it. */
 static void long_lines(void **state)
 {
@@ -438,7 +461,8 @@ int main(void)
         cmocka_unit_test(ends),        cmocka_unit_test(mbox),         cmocka_unit_test(odd_values),
         cmocka_unit_test(incomplete),  cmocka_unit_test(gaps),         cmocka_unit_test(limited),
         cmocka_unit_test(many_fields), cmocka_unit_test(part_header),  cmocka_unit_test(oddities),
-        cmocka_unit_test(long_lines),  cmocka_unit_test(endless),      cmocka_unit_test(part_limits),
+        cmocka_unit_test(gap_between), cmocka_unit_test(long_lines),   cmocka_unit_test(endless),
+        cmocka_unit_test(part_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
