@@ -30,6 +30,8 @@ enum option_key {
     OPTION_NO_CONTENT,
     OPTION_LIMIT,
     OPTION_JOBS,
+    OPTION_EXTRACT,
+    OPTION_EXTRACT_KINDS,
     OPTION_PRIVACY,
     OPTION_PRIVACY_KEY,
     OPTION_STATS,
@@ -66,6 +68,8 @@ const struct option_info option_infos[] = {
     [OPTION_NO_CONTENT] = {"no-content", NULL, "envelopes and sizes only: neither headers nor parts", 0},
     [OPTION_LIMIT] = {"limit", "NAME=VALUE", "change a limit; --limit help lists them", 0},
     [OPTION_JOBS] = {"jobs", "NUMBER", "threads that follow connections (one per processor)", 'j'},
+    [OPTION_EXTRACT] = {"extract", "FOLDER", NULL, 0},
+    [OPTION_EXTRACT_KINDS] = {"extract-kinds", "KINDS", "files of messages, parts or both (default)", 0},
     [OPTION_PRIVACY] = {"privacy", "LEVEL", NULL, 0},
     [OPTION_PRIVACY_KEY] = {"privacy-key", "FILE", "what names persons: keep (default), hash or drop", 0},
     [OPTION_STATS] = {"stats", "SECONDS", "a stats record each time (0: only the final one)", 0},
@@ -264,6 +268,15 @@ static bool privacy(const char *text, enum privacy_level *ret, struct error *err
     return error_set(err, "--privacy is keep, hash or drop, not '%s'", text);
 }
 
+static bool kinds(const char *text, struct mail_settings *mail, struct error *err)
+{
+    mail->extract_messages = strcmp(text, "parts") != 0;
+    mail->extract_parts = strcmp(text, "messages") != 0;
+    if (mail->extract_messages && mail->extract_parts && strcmp(text, "both") != 0)
+        return error_set(err, "--extract-kinds is messages, parts or both, not '%s'", text);
+    return true;
+}
+
 static void format_names(struct buf *names)
 {
     for (unsigned i = 0; formats[i]; i++)
@@ -359,6 +372,7 @@ static bool apply(struct options *o, enum option_key key, const char *text, stru
     case OPTION_INTERIM:
         return seconds(key, text, &o->engine.interim, err);
     case OPTION_HASH:
+        o->hashes = true;
         return hash(text, &o->engine.mail.hash, err);
     case OPTION_MD5:
         o->engine.mail.md5 = true;
@@ -370,6 +384,13 @@ static bool apply(struct options *o, enum option_key key, const char *text, stru
         return limit(o, text, err);
     case OPTION_JOBS:
         return jobs(key, text, &o->jobs, err);
+    case OPTION_EXTRACT:
+        if (o->extract)
+            return error_set(err, "--extract was given twice; it writes to one folder");
+        o->extract = text;
+        return true;
+    case OPTION_EXTRACT_KINDS:
+        return kinds(text, &o->engine.mail, err);
     case OPTION_PRIVACY:
         return privacy(text, &o->privacy, err);
     case OPTION_PRIVACY_KEY:
@@ -466,6 +487,25 @@ static bool complete_write(const struct options *o, bool terminal, struct error 
     return true;
 }
 
+/* What is extracted is known by its SHA-256, unless somebody does not want that. */
+static bool complete_extract(struct options *o, struct error *err)
+{
+    struct mail_settings *mail = &o->engine.mail;
+    if (!o->extract)
+        return mail->extract_messages || mail->extract_parts ? error_set(err, "--extract-kinds is for --extract")
+                                                             : true;
+    if (mail->envelope_only)
+        return error_set(err, "--no-content leaves nothing to extract; give one of them");
+    if (o->privacy != PRIVACY_KEEP)
+        return error_set(err,
+                         "--extract writes messages as they are, with all that --privacy takes out; give one of them");
+    if (!mail->extract_messages && !mail->extract_parts)
+        mail->extract_messages = mail->extract_parts = true;
+    if (!o->hashes && mail->extract_messages)
+        mail->hash = MAIL_HASH_ALL;
+    return true;
+}
+
 /* Packets hold all that --privacy is to take out. */
 static bool complete_privacy(const struct options *o, struct error *err)
 {
@@ -488,7 +528,7 @@ static bool complete(struct options *o, bool terminal, struct error *err)
         return error_set(err, "-r and -i cannot be combined: read files, or watch interfaces");
     if (!o->output_count && !(o->write && !strcmp(o->write, "-")))
         add_output(o, format_find(usual), "-");
-    return complete_write(o, terminal, err) && complete_privacy(o, err);
+    return complete_write(o, terminal, err) && complete_extract(o, err) && complete_privacy(o, err);
 }
 
 bool options_parse(struct options *o, int argc, char **argv, bool terminal, struct error *err)

@@ -37,12 +37,14 @@ struct options {
     unsigned output_count;
     enum privacy_level privacy;
     const char *privacy_key; /* file, or null */
+    const char *extract;     /* --extract: folder, or null */
     const char *write;       /* -w: where packets of mail go; or null */
     char *filter;            /* pcap-filter(7), or null */
     uint64_t count;          /* packets after which to stop; 0: none */
     unsigned jobs;           /* threads that follow connections; 0: as many as there are processors */
     int snaplen;
     bool promiscuous, quiet, verbose, checksums;
+    bool hashes;   /* --hash was given */
     int64_t stats; /* ns of capture time between stats records; 0: only the final one */
     enum when colour, progress;
     uint16_t *ports;               /* what engine.ports points to, if --ports was given */

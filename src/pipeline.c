@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "capture/decode.h"
 #include "capture/source.h"
+#include "mail/extract.h"
 #include "recorder.h"
 #include "turns.h"
 #include "workers.h"
@@ -36,7 +37,8 @@ struct pipeline {
     struct error *err;
     struct terminal terminal;
     struct decoder *decoder;
-    struct keeper *keeper; /* the decoder's, for -w; or null */
+    struct extraction *extraction; /* or null */
+    struct keeper *keeper;         /* the decoder's, for -w; or null */
     struct recorder *recorder;
     struct workers *workers;
     struct lanes_clock clock;
@@ -387,6 +389,7 @@ static void pipeline_release(struct pipeline *p)
         source_free(p->live[i]);
     free(p->live);
     decoder_free(p->decoder);
+    extraction_close(p->extraction);
 }
 
 enum exit_code pipeline_run(const struct options *o, const volatile sig_atomic_t *stop, struct error *err)
@@ -398,9 +401,15 @@ enum exit_code pipeline_run(const struct options *o, const volatile sig_atomic_t
     p.stats.interval = o->stats;
     p.direct = count == 1;
     terminal_init(&p.terminal, wants_progress(o));
-    p.recorder = recorder_new(o, &p.terminal, err);
-    if (!p.recorder)
+    struct engine_settings engine = o->engine;
+    if (o->extract && !(p.extraction = extraction_open(o->extract, &o->engine.limits, err)))
         return code;
+    engine.mail.extraction = p.extraction;
+    p.recorder = recorder_new(o, p.extraction, &p.terminal, err);
+    if (!p.recorder) {
+        extraction_close(p.extraction);
+        return code;
+    }
     p.decoder = decoder_new(&o->engine.limits);
     if (!o->engine.any_port)
         decoder_follow(p.decoder, o->engine.ports);
@@ -408,7 +417,7 @@ enum exit_code pipeline_run(const struct options *o, const volatile sig_atomic_t
         decoder_verify(p.decoder);
     if (o->write)
         p.keeper = decoder_keep(p.decoder, o->engine.limits.write);
-    p.workers = workers_new(&o->engine, count, p.recorder, err);
+    p.workers = workers_new(&engine, count, p.recorder, err);
     if (p.workers)
         code = run(&p);
     pipeline_release(&p);

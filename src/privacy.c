@@ -329,46 +329,17 @@ static void copy_count(struct privacy *p, struct record *to, const struct entry 
         record_count(to, e->field, ours ? e->text : buf_bytes(&p->out), e->number);
 }
 
-static void copy_word(struct privacy *p, struct record *to, const struct entry *e)
-{
-    buf_reset(&p->out);
-    buf_add(&p->out, e->text);
-    buf_add_byte(&p->out, 0);
-    record_word(to, e->field, (const char *)p->out.data);
-}
-
 static void copy(struct privacy *p, struct record *to, const struct entry *e)
 {
-    switch (field_infos[e->field].type) {
-    case TEXT:
-    case TEXTS:
+    enum field_type type = e->end ? GROUP : field_infos[e->field].type;
+    if (type == TEXT || type == TEXTS) {
         copy_text(p, to, e);
-        break;
-    case WORD:
-    case WORDS:
-        copy_word(p, to, e);
-        break;
-    case NUMBER:
-    case NUMBERS:
-        record_number(to, e->field, e->number);
-        break;
-    case TIME:
-        record_time(to, e->field, (int64_t)e->number);
-        break;
-    case FLAG:
-        record_flag(to, e->field);
-        break;
-    case BOOLEAN:
-        record_boolean(to, e->field, e->number != 0);
-        break;
-    case GROUP:
-    case GROUPS:
-        p->numbers = p->path = false;
-        record_begin(to, e->field);
-        break;
-    case COUNTS:
+    } else if (type == COUNTS) {
         copy_count(p, to, e);
-        break;
+    } else {
+        if (type == GROUP || type == GROUPS)
+            p->numbers = p->path = false;
+        record_copy(to, e);
     }
 }
 
@@ -381,12 +352,8 @@ struct record *privacy_apply(struct privacy *p, struct record *r)
     record_reserve(to, record_size(r));
     record_word(to, F_all_privacy, p->level == PRIVACY_HASH ? "hash" : "drop");
     p->unnamed = 0;
-    for (size_t at = 0; record_next(r, &at, &e);) {
-        if (e.end)
-            record_end(to);
-        else
-            copy(p, to, &e);
-    }
+    for (size_t at = 0; record_next(r, &at, &e);)
+        copy(p, to, &e);
     if (p->unnamed)
         record_count(to, F_session_verbs, BYTES("?"), p->unnamed);
     record_free(r);

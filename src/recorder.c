@@ -1,6 +1,7 @@
 #include "recorder.h"
 
 #include "base/memory.h"
+#include "extract_index.h"
 #include "sinks.h"
 
 #include <stdatomic.h>
@@ -15,9 +16,11 @@ struct recorder {
     const struct options *options;
     struct terminal *terminal;
     struct sinks *sinks;
-    struct packets *packets; /* null without -w */
-    struct privacy *privacy; /* null where persons are kept */
-    struct origin *origins;  /* room for every file */
+    struct packets *packets;     /* null without -w */
+    struct privacy *privacy;     /* null where persons are kept */
+    struct extract_index *index; /* null without --extract */
+    bool unextracted;            /* a file failed: records go on */
+    struct origin *origins;      /* room for every file */
     atomic_uint origin_count;
     struct stats stats;
     uint64_t records[STATS_KINDS];
@@ -35,15 +38,19 @@ struct cut *cut_new(const struct stats_span *span, const struct stats_counts *co
     return cut;
 }
 
-struct recorder *recorder_new(const struct options *o, struct terminal *terminal, struct error *err)
+struct recorder *recorder_new(const struct options *o, struct extraction *extraction, struct terminal *terminal,
+                              struct error *err)
 {
     struct packets *packets = NULL;
     struct privacy *privacy = NULL;
     struct sinks *sinks = NULL;
+    struct extract_index *index = NULL;
     bool ready = (o->privacy == PRIVACY_KEEP || (privacy = privacy_new(o->privacy, o->privacy_key, err)) != NULL) &&
+                 (!extraction || (index = extract_index_open(extraction, err)) != NULL) &&
                  (!o->write || (packets = packets_open(o, err)) != NULL) && (sinks = sinks_open(o, err)) != NULL;
     if (!ready) {
         packets_abandon(packets);
+        extract_index_free(index);
         privacy_free(privacy);
         return NULL;
     }
@@ -53,6 +60,7 @@ struct recorder *recorder_new(const struct options *o, struct terminal *terminal
     r->sinks = sinks;
     r->packets = packets;
     r->privacy = privacy;
+    r->index = index;
     r->origins = memory_get((o->file_count + 1) * sizeof *r->origins);
     r->stats = (struct stats){.sensor = o->engine.sensor, .live = o->interface_count > 0};
     return r;
@@ -61,6 +69,7 @@ struct recorder *recorder_new(const struct options *o, struct terminal *terminal
 static void recorder_free(struct recorder *r)
 {
     privacy_free(r->privacy);
+    extract_index_free(r->index);
     free(r->origins);
     free(r);
 }
@@ -127,6 +136,8 @@ static void take_record(struct recorder *r, struct record *record)
         record_text(record, F_all_pcap_file, bytes_of_string(origin));
     else if (o->interface_count == 1 && !record_has(record, F_all_iface))
         record_text(record, F_all_iface, bytes_of_string(o->interfaces[0]));
+    if (r->index)
+        record = extract_index_take(r->index, record);
     r->records[record_kind(record)]++;
     write_record(r, record);
 }
@@ -135,6 +146,8 @@ static void complete(struct recorder *r, struct stats_counts *counts)
 {
     memcpy(counts->records, r->records, sizeof counts->records);
     counts->records_dropped = sinks_dropped(r->sinks);
+    if (r->index)
+        counts->files_omitted = extract_index_omitted(r->index);
     if (r->packets)
         packets_counts(r->packets, &counts->packets_written, &counts->packets_unwritten);
 }
@@ -147,6 +160,16 @@ static void take_cut(struct recorder *r, struct cut *cut)
     complete(r, &cut->counts);
     write_record(r, stats_interval(&r->stats, &cut->span, &cut->counts, &r->options->engine.limits));
     free(cut);
+}
+
+/* Without files the records are still worth having: it is said at once, and they go on. */
+static void flush_index(struct recorder *r)
+{
+    struct error err;
+    if (!r->index || extract_index_flush(r->index, &err))
+        return;
+    terminal_say(r->terminal, "mailtap: %s", err.text);
+    r->unextracted = true;
 }
 
 void recorder_take(struct recorder *r, const struct item *item)
@@ -162,6 +185,7 @@ void recorder_take(struct recorder *r, const struct item *item)
         settle(r, packets_take(r->packets, item->written, r->failed ? NULL : &r->err) || r->failed);
         break;
     case ITEM_FLUSH:
+        flush_index(r);
         settle(r, r->failed || (sinks_flush(r->sinks, &r->err) && packets_flush(r->packets, &r->err)));
         break;
     }
@@ -249,17 +273,18 @@ bool recorder_close(struct recorder *r, const struct stats_span *span, const str
 {
     struct stats_counts all = *counts;
     uint64_t dropped = 0;
+    flush_index(r);
     if (r->packets)
         r->failed |= !packets_finish(r->packets, r->failed ? NULL : &r->err);
     complete(r, &all);
     write_record(r, stats_final(&r->stats, span, &all, &r->options->engine.limits));
-    bool failed = r->failed;
+    bool failed = r->failed, unextracted = r->unextracted;
     if (failed)
         *err = r->err;
     bool well = sinks_close(r->sinks, &dropped, failed ? NULL : err);
     packets_abandon(r->packets);
     recorder_free(r);
-    return well && !failed && !dropped;
+    return well && !failed && !dropped && !unextracted;
 }
 
 void recorder_abandon(struct recorder *r)

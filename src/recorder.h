@@ -44,8 +44,10 @@ struct parcel {
     struct item items[PARCEL_ITEMS];
 };
 
-/* Opens the outputs. Null, and err says why. The options and the terminal outlive the recorder. */
-struct recorder *recorder_new(const struct options *o, struct terminal *terminal, struct error *err);
+/* Opens the outputs. Null, and err says why. The options, the terminal and the extraction, which may be null, outlive
+   the recorder. */
+struct recorder *recorder_new(const struct options *o, struct extraction *extraction, struct terminal *terminal,
+                              struct error *err);
 
 /* Does it want the packets (-w)? */
 bool recorder_writes(const struct recorder *r);

@@ -119,6 +119,7 @@ static struct record *build(struct stats *s, const struct stats_span *span, cons
     count(r, F_stats_errors, "inputs_damaged", now->inputs_damaged, before->inputs_damaged);
     count(r, F_stats_errors, "inputs_unreadable", now->inputs_unreadable, before->inputs_unreadable);
     count(r, F_stats_errors, "records_dropped", now->records_dropped, before->records_dropped);
+    count(r, F_stats_errors, "files_omitted", now->files_omitted, before->files_omitted);
     count(r, F_stats_errors, "packets_unwritten", now->packets_unwritten, before->packets_unwritten);
     s->index++;
     return r;

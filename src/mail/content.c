@@ -3,12 +3,15 @@
 
 #include "base/memory.h"
 #include "digest.h"
+#include "extract.h"
 #include "header.h"
 #include "mail.h"
 #include "mime.h"
 #include "part.h"
 #include "record/record.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct content {
@@ -19,6 +22,7 @@ struct content {
     struct header_scanner *header; /* null until the first octet, and where there is none */
     struct mime *walk;             /* the same */
     struct digest *whole;          /* --hash all; null also where octets are missing */
+    struct extract *file;          /* --extract, of a whole message */
     struct tree tree;
 };
 
@@ -37,6 +41,7 @@ void content_free(struct content *c)
     mime_free(c->walk);
     header_scanner_free(c->header);
     digest_drop(c->whole);
+    extract_drop(c->file);
     tree_release(&c->tree);
     free(c);
 }
@@ -46,7 +51,7 @@ size_t content_held(const struct content *c)
     if (!c)
         return 0;
     return memory_cost(sizeof *c) + (c->header ? header_scanner_held(c->header) : 0) + mime_held(c->walk) +
-           (c->whole ? digest_held(c->whole) : 0) + tree_held(&c->tree);
+           (c->whole ? digest_held(c->whole) : 0) + extract_held(c->file) + tree_held(&c->tree);
 }
 
 void content_is_piece(struct content *c, enum content_piece piece)
@@ -63,6 +68,8 @@ static void begin(struct content *c)
         c->header = header_scanner_new(c->mail->limits);
     if (c->piece == CONTENT_WHOLE || c->piece == CONTENT_BEGINNING)
         c->walk = mime_new(&c->tree, c->header);
+    if (c->piece == CONTENT_WHOLE && c->mail->settings.extract_messages)
+        c->file = extract_begin(c->mail->settings.extraction);
     if (c->mail->settings.hash == MAIL_HASH_ALL)
         c->whole = digest_begin(c->mail->digests, DIGEST_SHA256);
 }
@@ -90,6 +97,7 @@ void content_push(struct content *c, const uint8_t *data, size_t len)
     begin(c);
     c->size += len;
     struct bytes more = bytes_of(data, len);
+    extract_push(c->file, more);
     if (c->whole)
         digest_push(c->whole, more);
     if (c->walk)
@@ -114,11 +122,33 @@ bool content_is_whole(const struct content *c)
     return !c->missed;
 }
 
+/* What the names of its files begin with. */
+static void make_stem(const struct record *message, char stem[static EXTRACT_NAME])
+{
+    struct bytes uid = record_find(message, F_all_uid);
+    uint64_t index = 0;
+    struct entry e;
+    for (size_t at = 0; record_next(message, &at, &e);)
+        if (e.field == F_message_index)
+            index = e.number;
+    snprintf(stem, EXTRACT_NAME, "%.*s-%" PRIu64, uid.len < 32 ? (int)uid.len : 32,
+             uid.data ? (const char *)uid.data : "", index);
+}
+
+static void end_file(struct content *c, const char *stem, struct record *message)
+{
+    char name[EXTRACT_NAME];
+    extract_end(c->file, stem, "eml", name);
+    c->file = NULL;
+    if (*name)
+        record_word(message, F_message_file, name);
+}
+
 void content_finish(struct content *c, struct record *message, bool complete)
 {
     bool stops_anywhere = c->piece == CONTENT_BEGINNING || c->piece == CONTENT_HEADER_BEGINNING;
     bool whole = complete && !stops_anywhere;
-    char hex[DIGEST_HEX] = "";
+    char hex[DIGEST_HEX] = "", stem[EXTRACT_NAME] = "";
     record_number(message, F_message_size, c->size);
     if (c->missed)
         record_number(message, F_message_missed, c->missed);
@@ -128,6 +158,9 @@ void content_finish(struct content *c, struct record *message, bool complete)
     else
         digest_drop(c->whole);
     c->whole = NULL;
+    if (c->mail->settings.extraction)
+        make_stem(message, stem);
+    end_file(c, stem, message);
     if (c->walk)
         mime_flush(c->walk);
     if (c->header)
@@ -137,5 +170,5 @@ void content_finish(struct content *c, struct record *message, bool complete)
     mime_finish(c->walk, whole, hex);
     if (*hex)
         record_word(message, F_message_body_sha256, hex);
-    tree_write(&c->tree, message);
+    tree_write(&c->tree, stem, message);
 }

@@ -7,12 +7,17 @@
 
 #include <stdbool.h>
 
+struct extraction;
+
 enum mail_hash { MAIL_HASH_NONE, MAIL_HASH_PARTS, MAIL_HASH_ALL }; /* --hash; `all` is what `parts` is, and more */
 
 struct mail_settings {
     enum mail_hash hash;
     bool md5;           /* of what is hashed also MD5: --md5 */
     bool envelope_only; /* contents are counted, not looked into: --no-content */
+
+    struct extraction *extraction; /* --extract: where to; null: nothing is extracted. It is shared, and outlives all */
+    bool extract_messages, extract_parts;
 };
 
 struct mail {

@@ -3,12 +3,14 @@
 
 #include "base/memory.h"
 #include "digest.h"
+#include "extract.h"
 #include "links.h"
 #include "look.h"
 #include "mime.h"
 #include "record/record.h"
 #include "report.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SLICE 16384 /* octets decoded at a time, on the stack */
@@ -20,6 +22,7 @@ struct part {
     const char *fallback;
     struct transfer_decoder decoder;
     struct digest *sha256, *md5; /* null: not asked for, or octets are missing */
+    struct extract *file;        /* null: not wanted */
     struct mime *inner;
     struct look *look;
     struct link_finder *links; /* of a text */
@@ -29,10 +32,26 @@ struct part {
     bool doubt;  /* octets may be missing */
 };
 
+#define PATH_MOST 100 /* octets of a path that a file's name may have */
+
+struct tree_file { /* of a part that has ended */
+    struct extract *file;
+    size_t group; /* of which group in `parts`, from 0 */
+    const char *extension;
+    char *path;
+};
+
 /* --- the tree --- */
 
 void tree_release(struct tree *t)
 {
+    for (size_t i = 0; i < t->file_count; i++) {
+        extract_drop(t->files[i].file);
+        free(t->files[i].path);
+    }
+    free(t->files);
+    t->files = NULL;
+    t->file_count = t->file_cap = 0;
     record_free(t->parts);
     record_free(t->report);
     links_free(t->links);
@@ -42,10 +61,54 @@ void tree_release(struct tree *t)
 
 size_t tree_held(const struct tree *t)
 {
-    return (t->parts ? record_held(t->parts) : 0) + (t->report ? record_held(t->report) : 0) + links_held(t->links);
+    size_t held =
+        (t->parts ? record_held(t->parts) : 0) + (t->report ? record_held(t->report) : 0) + links_held(t->links);
+    held += memory_cost(t->file_cap * sizeof *t->files);
+    for (size_t i = 0; i < t->file_count; i++)
+        held += extract_held(t->files[i].file) + memory_cost(strlen(t->files[i].path) + 1);
+    return held;
 }
 
-void tree_write(const struct tree *t, struct record *message)
+/* The file is whole, as far as it goes; it has a name when the message has. */
+static void tree_add_file(struct tree *t, struct extract *file, const char *path, const char *extension)
+{
+    if (!file)
+        return;
+    if (t->file_count == t->file_cap) {
+        t->file_cap = t->file_cap ? 2 * t->file_cap : 4;
+        t->files = memory_resize(t->files, t->file_cap * sizeof *t->files);
+    }
+    extract_rest(file);
+    t->files[t->file_count++] =
+        (struct tree_file){.file = file, .group = t->groups - 1, .extension = extension, .path = memory_string(path)};
+}
+
+struct naming {
+    struct tree *tree;
+    const char *stem;
+    size_t next; /* of the files */
+    char name[EXTRACT_NAME];
+};
+
+/* The name of that group's file, or null: see record_join_adding(). */
+static const char *name_file(void *arg, size_t group)
+{
+    struct naming *n = arg;
+    struct tree *t = n->tree;
+    char stem[EXTRACT_NAME];
+    if (n->next == t->file_count || t->files[n->next].group != group)
+        return NULL;
+    struct tree_file *f = &t->files[n->next++];
+    if (strlen(f->path) <= PATH_MOST)
+        snprintf(stem, sizeof stem, "%.64s-%.100s", n->stem, f->path);
+    else
+        snprintf(stem, sizeof stem, "%.64s-part%zu", n->stem, group + 1);
+    extract_end(f->file, stem, f->extension, n->name);
+    f->file = NULL;
+    return *n->name ? n->name : NULL;
+}
+
+void tree_write(struct tree *t, const char *stem, struct record *message)
 {
     const struct {
         bool seen;
@@ -56,7 +119,10 @@ void tree_write(const struct tree *t, struct record *message)
                  {t->unclosed, NOTE_mime_unclosed},
                  {t->encoded_multipart, NOTE_mime_encoded_multipart},
                  {t->no_empty_line, NOTE_mime_no_empty_line}};
-    if (t->parts)
+    struct naming naming = {.tree = t, .stem = stem};
+    if (t->parts && t->file_count)
+        record_join_adding(message, t->parts, F_message_parts, F_part_file, name_file, &naming);
+    else if (t->parts)
         record_join(message, t->parts);
     if (t->omitted)
         record_number(message, F_message_parts_omitted, t->omitted);
@@ -84,6 +150,7 @@ static struct record *begin_group(struct tree *t)
     if (!t->parts)
         t->parts = record_new(KIND_message, t->mail->limits);
     record_begin(t->parts, F_message_parts);
+    t->groups++;
     return t->parts;
 }
 
@@ -138,6 +205,8 @@ struct part *part_new(struct tree *t, struct entity *e, const char *path, const 
     p->inner = inner;
     p->held = memory_cost(sizeof *p) + entity_held(&p->entity) + memory_cost(strlen(path) + 1);
     transfer_init(&p->decoder, p->entity.transfer);
+    if (!inner && settings->extract_parts)
+        p->file = extract_begin(settings->extraction);
     if (!inner && settings->hash != MAIL_HASH_NONE) {
         p->sha256 = digest_begin(t->mail->digests, DIGEST_SHA256);
         p->md5 = settings->md5 ? digest_begin(t->mail->digests, DIGEST_MD5) : NULL;
@@ -159,6 +228,7 @@ void part_free(struct part *p)
     if (!p)
         return;
     drop_digests(p);
+    extract_drop(p->file);
     look_free(p->look);
     link_finder_free(p->links);
     report_free(p->report);
@@ -173,6 +243,7 @@ static void take(struct part *p, struct bytes decoded)
     if (!decoded.len)
         return;
     p->size += decoded.len;
+    extract_push(p->file, decoded);
     if (p->sha256)
         digest_push(p->sha256, decoded);
     if (p->md5)
@@ -253,6 +324,10 @@ static void write_part(struct part *p, bool cut, char hex[static 65])
     write_flags(p, r);
     look_finish(p->look, r);
     record_end(r);
+    char *mime = entity_mime(&p->entity, p->fallback);
+    tree_add_file(p->tree, p->file, p->path, extract_extension(mime));
+    p->file = NULL;
+    free(mime);
 }
 
 void part_end(struct part *p, bool cut, char hex[static 65])
@@ -283,5 +358,5 @@ size_t part_held(const struct part *p)
         return 0;
     return p->held + look_held(p->look) + link_finder_held(p->links) + report_held(p->report) +
            (p->inner ? mime_held(p->inner) : 0) + (p->sha256 ? digest_held(p->sha256) : 0) +
-           (p->md5 ? digest_held(p->md5) : 0);
+           (p->md5 ? digest_held(p->md5) : 0) + extract_held(p->file);
 }

@@ -18,14 +18,18 @@ struct tree {
     struct record *report; /* the group F_message_report; the same */
     struct links *links;   /* null until there is a text */
     uint64_t listed, omitted;
+    struct tree_file *files; /* --extract, in the order of parts */
+    size_t file_count, file_cap;
+    size_t groups;                                                          /* in `parts` */
     bool too_deep, no_boundary, unclosed, encoded_multipart, no_empty_line; /* to be noted */
 };
 
 void tree_release(struct tree *t);
 size_t tree_held(const struct tree *t);
 
-/* Writes parts, parts_omitted, noted, report and the links. Once, at the end. */
-void tree_write(const struct tree *t, struct record *message);
+/* Writes parts, parts_omitted, noted, report and the links; files get names that begin with `stem`. Once, at the end.
+ */
+void tree_write(struct tree *t, const char *stem, struct record *message);
 
 /* May one more part be listed? Counts it, or counts it as omitted. */
 bool tree_admit(struct tree *t);

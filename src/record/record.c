@@ -652,6 +652,23 @@ static void join_octets(struct record *r, const uint8_t *data, size_t len, size_
     r->size += size;
 }
 
+/* What `from` has beside its entries. */
+static void join_facts(struct record *r, const struct record *from)
+{
+    for (unsigned i = 0; i < FIELD_WORDS; i++) {
+        uint64_t had = r->cut[i];
+        r->cut[i] |= from->cut[i];
+        r->cut_news |= r->cut[i] != had;
+        r->has[i] |= from->has[i];
+    }
+    for (unsigned i = 0; i < SLOT_COUNT; i++) {
+        unsigned sum = (unsigned)r->items[i] + from->items[i];
+        r->items[i] = (uint16_t)(sum < UINT16_MAX ? sum : UINT16_MAX);
+    }
+    r->counts_inside |= from->counts_inside;
+    tell_cuts(r);
+}
+
 void record_join(struct record *r, const struct record *from)
 {
     assert(!r->depth && !from->depth && r != from);
@@ -668,18 +685,64 @@ void record_join(struct record *r, const struct record *from)
             at = after;
         }
     }
-    for (unsigned i = 0; i < FIELD_WORDS; i++) {
-        uint64_t had = r->cut[i];
-        r->cut[i] |= from->cut[i];
-        r->cut_news |= r->cut[i] != had;
-        r->has[i] |= from->has[i];
+    join_facts(r, from);
+}
+
+void record_join_adding(struct record *r, const struct record *from, enum field group, enum field f,
+                        record_word_of *word, void *arg)
+{
+    assert(!r->depth && !from->depth && r != from);
+    assert(types[f] == WORD && field_infos[f].scope == field_infos[group].inner);
+    size_t groups = 0;
+    for (size_t at = 0; at < from->len;) {
+        struct bytes value;
+        unsigned id;
+        size_t size = 0, after = entry_after(from, at, &size);
+        head(from, at, &id, &value);
+        const char *more = id == group ? word(arg, groups++) : NULL;
+        if (more) {
+            join_octets(r, from->data + at, after - at - 1, size - HEAD_COST);
+            append(r, f, bytes_of_string(more));
+            join_octets(r, from->data + after - 1, 1, HEAD_COST);
+        } else if (id != F_all_truncated) {
+            join_octets(r, from->data + at, after - at, size);
+        }
+        at = after;
     }
-    for (unsigned i = 0; i < SLOT_COUNT; i++) {
-        unsigned sum = (unsigned)r->items[i] + from->items[i];
-        r->items[i] = (uint16_t)(sum < UINT16_MAX ? sum : UINT16_MAX);
+    join_facts(r, from);
+}
+
+void record_copy(struct record *r, const struct entry *e)
+{
+    if (e->end) {
+        record_end(r);
+        return;
     }
-    r->counts_inside |= from->counts_inside;
-    tell_cuts(r);
+    switch ((enum field_type)types[e->field]) {
+    case TEXT:
+    case TEXTS:
+        record_text(r, e->field, e->text);
+        break;
+    case WORD:
+    case WORDS:
+        if (admit(r, e->field))
+            append(r, e->field, e->text);
+        break;
+    case NUMBER:
+    case NUMBERS:
+    case TIME:
+    case FLAG:
+    case BOOLEAN:
+        add_number(r, e->field, e->number);
+        break;
+    case COUNTS:
+        record_count(r, e->field, e->text, e->number);
+        break;
+    case GROUP:
+    case GROUPS:
+        record_begin(r, e->field);
+        break;
+    }
 }
 
 void record_reset(struct record *r)

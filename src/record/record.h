@@ -167,6 +167,16 @@ struct bytes record_find(const struct record *r, enum field f);
    group. */
 void record_join(struct record *r, const struct record *from);
 
+/* The same, and into each group `group` of `from` that word() has a word for goes a field f with that word; `n` counts
+   them from 0. The word is copied before the next is asked for. */
+typedef const char *record_word_of(void *arg, size_t n);
+void record_join_adding(struct record *r, const struct record *from, enum field group, enum field f,
+                        record_word_of *word, void *arg);
+
+/* Appends the entry as it is, with its setter; for GROUP and GROUPS begins it, for an end ends it. */
+struct entry;
+void record_copy(struct record *r, const struct entry *e);
+
 /* Removes all entries, keeps the memory. */
 void record_reset(struct record *r);
 

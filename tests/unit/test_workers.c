@@ -23,7 +23,7 @@ static struct workers *begin(unsigned jobs, struct recorder **recorder)
     alarm(PATIENCE);
     assert_true(options_parse(&options, 5, arguments, false, &err));
     terminal_init(&terminal, false);
-    *recorder = recorder_new(&options, &terminal, &err);
+    *recorder = recorder_new(&options, NULL, &terminal, &err);
     assert_non_null(*recorder);
     struct workers *w = workers_new(&options.engine, jobs, *recorder, &err);
     assert_non_null(w);

@@ -9,6 +9,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from talk import Talk, pcap # noqa: E402
+
 failures = []
 
 
@@ -98,35 +101,6 @@ def check_file(mailtap, path, folder):
 
 
 # --- made up: a connection that says late what it is ---
-
-def segment(sport, dport, flags, seq, ack, payload, back=False):
-    a, b = b'\x0a\0\0\1', b'\x0a\0\0\2'
-    if back:
-        a, b, sport, dport = b, a, dport, sport
-    tcp = struct.pack('>HHIIBBHHH', sport, dport, seq, ack, 0x50, flags, 65535, 0, 0) + payload
-    ip = struct.pack('>BBHHHBBH', 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + a + b
-    return b'\2' * 12 + b'\x08\0' + ip + tcp
-
-
-class Talk:
-    def __init__(self, sport, dport):
-        self.ports, self.seq = (sport, dport), [1000, 2000]
-
-    def say(self, side, payload, flags=0x18):
-        frame = segment(*self.ports, flags, self.seq[side], self.seq[1 - side] if flags & 0x10 else 0, payload, side == 1)
-        self.seq[side] += len(payload) + (flags & 3 != 0)
-        return frame
-
-    def open(self):
-        return [self.say(0, b'', 2), self.say(1, b'', 0x12), self.say(0, b'', 0x10)]
-
-
-def pcap(path, frames):
-    with open(path, 'wb') as f:
-        f.write(struct.pack('<IHHiIII', 0xa1b23c4d, 2, 4, 0, 0, 262144, 1))
-        for n, frame in enumerate(frames):
-            f.write(struct.pack('<IIII', 1700000000 + n // 100, n % 100 * 1000 + 7, len(frame), len(frame)) + frame)
-
 
 def check_limit(mailtap, folder):
     mail, late, other = Talk(4000, 25), Talk(4001, 9999), Talk(4002, 8888)
