@@ -181,7 +181,8 @@ capture_start() {
     ip netns exec $servers tcpdump -i mail0 -U --time-stamp-precision=nano -s 0 -B 16384 -w "$folder/recorded.pcap" \
         >"$folder/tcpdump.err" 2>&1 &
     tcpdump_pid=$!
-    ip netns exec $servers "$program" -i mail0 -o json:"$folder/live.json" >"$folder/live.out" 2>"$folder/live.err" &
+    ip netns exec $servers "$program" -i mail0 -o json:"$folder/live.json" \
+        -w "$folder/live.pcapng" --extract "$folder/live-files" >"$folder/live.out" 2>"$folder/live.err" &
     mailtap_pid=$!
     processes="$processes $tcpdump_pid $mailtap_pid"
     until_true 10 grep -q 'listening on' "$folder/tcpdump.err" && until_true 10 grep -q 'listening on' "$folder/live.err" && sleep 0.5
@@ -219,7 +220,31 @@ clients_talk() {
 # with what rests on them: the kernel stamps a packet for each watcher. Sorted, for a live capture writes when time passes.
 comparable() {
     jq -cS 'select(.type != "stats") | walk(if type == "object" then with_entries(select(.key |
-        IN("frame", "frame_first", "frame_last", "iface", "pcap_file", "ts", "end_ts", "id", "uid") or endswith("_us") | not)) else . end)' "$1" | sort
+        IN("file", "frame", "frame_first", "frame_last", "iface", "pcap_file", "ts", "end_ts", "id", "uid") or endswith("_us") | not)) else . end)' "$1" | sort
+}
+
+# What was fetched, stored and delivered, against the files that Dovecot keeps: octet by octet but for line ends, which it
+# keeps as LF; delivery puts header fields in front.
+compare_stored() { # FOLDER RECORDS
+    local name proto via size compared=0 octets
+    find "$folder/mail" -path '*/cur/*' -o -path '*/new/*' | while read -r octets; do tr -d '\r' <"$octets" | sha256sum; done >"$folder/stored"
+    while read -r name proto via; do
+        octets=$folder/octets
+        tr -d '\r' <"$1/$name" >"$octets"
+        case $proto/$via in
+        imap/* | pop3/RETR)
+            grep -qFx "$(sha256sum <"$octets")" "$folder/stored" || fail "$proto $via: $name is not what the server keeps" ;;
+        lmtp/*)
+            size=$(stat -c %s "$octets")
+            find "$folder/mail" -path '*/cur/*' -o -path '*/new/*' | while read -r kept; do
+                ! tail -c "$size" "$kept" | tr -d '\r' | cmp -s "$octets" || echo found
+            done | grep -q found || fail "$proto: $name is not what was delivered" ;;
+        *) continue ;;
+        esac
+        compared=$((compared + 1))
+    done < <(jq -r 'select(.type == "message" and .file and .complete and .verdict != "rejected") | [.file, .proto, .via] | @tsv' "$2")
+    [ $compared -ge 5 ] || fail "only $compared messages could be compared with what the server keeps"
+    echo "$compared extracted messages are what the server keeps"
 }
 
 certificate || fail 'no certificate could be made'
@@ -241,7 +266,8 @@ wait $tcpdump_pid
 [ $code = 143 ] || fail "mailtap ended with $code on SIGTERM, not 143"
 grep -q '^0 packets dropped by kernel' "$folder/live.err" || fail 'packets were dropped, there is nothing to compare'
 
-"$program" -r "$folder/recorded.pcap" -o json:"$folder/file.json" || fail "reading the recording ended with $?"
+"$program" -r "$folder/recorded.pcap" -o json:"$folder/file.json" --extract "$folder/files" || fail "reading the recording ended with $?"
+"$program" -r "$folder/live.pcapng" -o json:"$folder/written.json" --extract "$folder/written-files" || fail "reading what -w wrote ended with $?"
 comparable "$folder/live.json" >"$folder/live.txt"
 comparable "$folder/file.json" >"$folder/file.txt"
 sessions=$(grep -c '"type":"session"' "$folder/live.txt")
@@ -252,4 +278,11 @@ done
 diff "$folder/file.txt" "$folder/live.txt" >"$folder/difference.txt" ||
     { cut -c 1-600 "$folder/difference.txt" | head -n 20; fail 'the live records (>) differ from those of the recording (<)'; }
 ! grep -qE 'wonderland|builder' "$folder/live.json" || fail 'a password was written'
+comparable "$folder/written.json" >"$folder/written.txt"
+cmp -s "$folder/written.txt" "$folder/live.txt" || fail 'what -w wrote does not give the live records again'
+(cd "$folder/live-files" && sha256sum -- *.* | grep -v index.ndjson) >"$folder/live.sums"
+(cd "$folder/written-files" && sha256sum -- *.* | grep -v index.ndjson) >"$folder/written.sums"
+cmp -s "$folder/live.sums" "$folder/written.sums" || fail 'files extracted live and from what -w wrote differ'
+compare_stored "$folder/live-files" "$folder/live.json"
+compare_stored "$folder/files" "$folder/file.json"
 echo "live and recorded agree: $(wc -l <"$folder/live.txt") records of $sessions sessions"
