@@ -7,6 +7,11 @@
 #include <errno.h>
 #include <iconv.h>
 
+/* gcc's analyzer takes the -1 that stands for failure for something to be closed. */
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 enum { NAME_MOST = 40 };
 
 /* Labels that stand for more than they name, as mail readers take them (the supersets in use), and such that iconv
@@ -129,10 +134,6 @@ static bool convert(iconv_t how, struct bytes text, struct buf *out)
     return lost;
 }
 
-/* gcc's analyzer takes the -1 that stands for failure for something to be closed. */
-#if defined __GNUC__ && !defined __clang__
-#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
-#endif
 bool charset_to_utf8(struct bytes name, struct bytes text, struct buf *out)
 {
     char known[NAME_MOST + 1];
