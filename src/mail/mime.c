@@ -488,7 +488,8 @@ static void header_line(struct mime *m, struct bytes line, bool whole, struct by
         }
     }
     bool empty = !ends && is_empty_line(line);
-    m->tree->no_empty_line |= !empty && !m->is_root; /* of that the scanner tells */
+    bool lossy = m->header_missed || m->header_doubt;
+    m->tree->no_empty_line |= !empty && !lossy && !m->is_root; /* of that the scanner tells */
     begin_root(m, empty ? bytes_part(line, 0, 0) : line, rest);
     if (!empty && m->state == IN_BODY) {
         m->line_start = false;

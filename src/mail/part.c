@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "digest.h"
 #include "extract.h"
+#include "inside.h"
 #include "links.h"
 #include "look.h"
 #include "mime.h"
@@ -26,6 +27,7 @@ struct part {
     struct mime *inner;
     struct look *look;
     struct link_finder *links; /* of a text */
+    struct inside *inside;     /* what MIME knows nothing of */
     struct report *report;     /* of the part of a report that is for machines */
     uint64_t size, missed;
     size_t held; /* by what does not change */
@@ -176,6 +178,20 @@ static void find_links(struct part *p)
     p->links = link_finder_new(p->tree->links, html ? LINKS_HTML : LINKS_TEXT, p->entity.type.charset);
 }
 
+/* Blocks of uuencode and yEnc are looked for in texts that have no encoding of their own: there gateways put them. */
+static struct inside *find_inside(struct part *p)
+{
+    const struct entity *e = &p->entity;
+    const char *name = entity_name(e);
+    if (entity_is(e, p->fallback, "application", "ms-tnef") ||
+        entity_is(e, p->fallback, "application", "vnd.ms-tnef") ||
+        (name && bytes_equal_nocase(bytes_of_string(name), BYTES("winmail.dat"))))
+        return inside_new(p->tree, p->path, INSIDE_TNEF);
+    if (e->transfer == TRANSFER_IDENTITY && entity_is(e, p->fallback, "text", "plain"))
+        return inside_new(p->tree, p->path, INSIDE_TEXT);
+    return NULL;
+}
+
 /* What looks at the decoded octets. */
 static void begin_looks(struct part *p)
 {
@@ -185,6 +201,7 @@ static void begin_looks(struct part *p)
     p->look = look_new(limits, mime, name, name || (word && !strcmp(word, "attachment")));
     free(mime);
     find_links(p);
+    p->inside = find_inside(p);
     if (entity_is_type(&p->entity, p->fallback, "message"))
         p->report = report_new(limits, p->entity.type.subtype);
 }
@@ -232,6 +249,7 @@ void part_free(struct part *p)
     look_free(p->look);
     link_finder_free(p->links);
     report_free(p->report);
+    inside_free(p->inside);
     mime_free(p->inner);
     entity_release(&p->entity);
     free(p->path);
@@ -252,6 +270,8 @@ static void take(struct part *p, struct bytes decoded)
         look_push(p->look, decoded);
     if (p->links)
         link_finder_push(p->links, decoded);
+    if (p->inside)
+        inside_push(p->inside, decoded);
     if (p->report)
         report_push(p->report, decoded);
     if (p->inner)
@@ -281,6 +301,8 @@ void part_gap(struct part *p, uint64_t len, bool sure)
         look_gap(p->look, len);
     if (p->links)
         link_finder_gap(p->links, len);
+    if (p->inside)
+        inside_gap(p->inside, len);
     if (p->report)
         report_gap(p->report, len);
     if (p->inner)
@@ -328,6 +350,8 @@ static void write_part(struct part *p, bool cut, char hex[static 65])
     tree_add_file(p->tree, p->file, p->path, extract_extension(mime));
     p->file = NULL;
     free(mime);
+    if (p->inside)
+        p->tree->groups += inside_write(p->inside, r);
 }
 
 void part_end(struct part *p, bool cut, char hex[static 65])
@@ -336,6 +360,8 @@ void part_end(struct part *p, bool cut, char hex[static 65])
     hex[0] = 0;
     if (p->entity.transfer != TRANSFER_IDENTITY)
         take(p, bytes_of(out, transfer_finish(&p->decoder, out)));
+    if (p->inside)
+        inside_finish(p->inside);
     if (p->links)
         link_finder_finish(p->links, !cut);
     if (p->report) {
@@ -356,7 +382,7 @@ size_t part_held(const struct part *p)
 {
     if (!p)
         return 0;
-    return p->held + look_held(p->look) + link_finder_held(p->links) + report_held(p->report) +
+    return p->held + look_held(p->look) + link_finder_held(p->links) + report_held(p->report) + inside_held(p->inside) +
            (p->inner ? mime_held(p->inner) : 0) + (p->sha256 ? digest_held(p->sha256) : 0) +
            (p->md5 ? digest_held(p->md5) : 0) + extract_held(p->file);
 }
