@@ -1,216 +1,179 @@
-/* Files inside a leaf that MIME knows nothing of. */
+/* Files inside a leaf. Each is a leaf in turn, in a list of its own that waits until the leaf around it is listed. */
 #include "inside.h"
 
+#include "base/buf.h"
 #include "base/memory.h"
 #include "charset.h"
-#include "digest.h"
 #include "embedded.h"
-#include "look.h"
 #include "part.h"
-#include "record/record.h"
 #include "tnef.h"
-#include "transfer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NUMBER_MOST 14   /* octets that one takes in a path, dot and letter included */
-#define NAME_MOST   2048 /* octets of a name in UTF-8 */
-
-struct file { /* the one that is being read */
-    bool open, listed, missing;
-    struct buf name; /* as it stands there */
-    const char *encoding;
-    struct digest *sha256, *md5;
-    struct look *look;
-    uint64_t size;
+enum {
+    DEPTH_MOST = 4,  /* winmail.dat in winmail.dat; each takes some stack */
+    NAME_MOST = 512, /* octets of a name in UTF-8 */
+    PATH_MORE = 14,  /* ".t" and a number */
 };
+
+static const char unknown_type[] = "application/octet-stream";
 
 struct inside {
-    struct tree *tree;
-    char *path;
-    struct embedded *text; /* either */
+    struct tree *outer, own;
+    struct embedded *text;
     struct tnef *tnef;
-    struct file file;
-    uint32_t count;
-    size_t groups;        /* in `found` */
-    struct record *found; /* null until there is one */
+    struct part *part; /* that is being read; null beyond the limit, too */
+    char *path;
+    char *charset; /* of the text, or null */
+    uint32_t number;
+    bool missing; /* octets of that file */
+    size_t fixed; /* the memory of all that does not change */
 };
 
-/* --- one file --- */
-
-static void open_file(struct inside *i, struct bytes name, const char *encoding)
+/* But for the list all is one tree's, the outermost: what is counted, links and reports. */
+static void share(struct tree *to, const struct tree *from)
 {
-    struct file *f = &i->file;
-    const struct mail_settings *settings = &i->tree->mail->settings;
-    f->open = true;
-    f->missing = false;
-    f->size = 0;
-    f->encoding = encoding;
-    i->count++;
-    buf_reset(&f->name);
-    buf_add(&f->name, name);
-    f->listed = tree_admit(i->tree);
-    if (f->listed && settings->hash != MAIL_HASH_NONE) {
-        f->sha256 = digest_begin(i->tree->mail->digests, DIGEST_SHA256);
-        f->md5 = settings->md5 ? digest_begin(i->tree->mail->digests, DIGEST_MD5) : NULL;
-    }
+    to->listed = from->listed;
+    to->omitted = from->omitted;
+    to->links = from->links;
+    to->report = from->report;
 }
 
-/* The look is begun with the first octets: by then more of the name may be known. */
-static void take(struct inside *i, struct bytes octets)
+static void begin(struct inside *i, struct entity *e, char kind)
 {
-    struct file *f = &i->file;
-    f->size += octets.len;
-    if (!f->listed)
-        return;
-    if (!f->look) {
-        struct buf name;
-        buf_init(&name, NAME_MOST);
-        buf_add(&name, buf_bytes(&f->name));
-        buf_add_byte(&name, 0);
-        f->look = look_new(i->tree->mail->limits, "application/octet-stream",
-                           f->name.len ? (const char *)name.data : NULL, true);
-        buf_release(&name);
-    }
-    if (f->sha256)
-        digest_push(f->sha256, octets);
-    if (f->md5)
-        digest_push(f->md5, octets);
-    look_push(f->look, octets);
-}
-
-static void drop_digests(struct file *f)
-{
-    digest_drop(f->sha256);
-    digest_drop(f->md5);
-    f->sha256 = f->md5 = NULL;
-}
-
-static void write_hash(struct record *r, enum field field, struct digest **d)
-{
-    char hex[DIGEST_HEX];
-    if (*d && digest_end(*d, hex))
-        record_word(r, field, hex);
-    *d = NULL;
-}
-
-static void write_file(struct inside *i, bool cut, bool odd)
-{
-    struct file *f = &i->file;
-    char *path = memory_get(strlen(i->path) + NUMBER_MOST);
-    if (!i->found)
-        i->found = record_new(KIND_message, i->tree->mail->limits);
-    sprintf(path, "%s.%c%u", i->path, i->tnef ? 't' : 'u', i->count);
-    i->groups++;
-    record_begin(i->found, F_message_parts);
-    record_word(i->found, F_part_path, path);
-    record_text(i->found, F_part_mime, BYTES("application/octet-stream"));
-    if (f->name.len)
-        record_text(i->found, F_part_name, buf_bytes(&f->name));
-    if (f->encoding)
-        record_text(i->found, F_part_encoding, bytes_of_string(f->encoding));
-    record_number(i->found, F_part_size, f->size);
-    if (cut)
-        record_flag(i->found, F_part_cut);
-    if (cut || f->missing)
-        drop_digests(f);
-    write_hash(i->found, F_part_sha256, &f->sha256);
-    write_hash(i->found, F_part_md5, &f->md5);
-    if (odd)
-        record_word(i->found, F_part_flags, "bad_encoding");
-    if (f->look)
-        look_finish(f->look, i->found);
-    record_end(i->found);
+    size_t size = strlen(i->path) + PATH_MORE;
+    char *path = memory_get(size);
+    snprintf(path, size, "%s.%c%u", i->path, kind, ++i->number);
+    share(&i->own, i->outer);
+    i->part = part_new(&i->own, e, path, unknown_type, NULL);
+    i->missing = false;
+    share(i->outer, &i->own);
     free(path);
 }
 
-static void close_file(struct inside *i, bool cut, bool odd)
+static void push(void *arg, struct bytes octets)
 {
-    struct file *f = &i->file;
-    if (!f->open)
-        return;
-    f->open = false;
-    if (f->listed)
-        write_file(i, cut, odd);
-    drop_digests(f);
-    look_free(f->look);
-    f->look = NULL;
+    struct inside *i = arg;
+    if (i->part)
+        part_push(i->part, octets);
+    share(i->outer, &i->own);
 }
 
-/* --- blocks in a text --- */
+static void end(struct inside *i, bool whole)
+{
+    char hex[65];
+    if (i->part)
+        part_end(i->part, !whole, hex);
+    i->part = NULL;
+    share(i->outer, &i->own);
+}
+
+/* Null where there is none. A NUL would end it. */
+static char *name_of(struct bytes raw, struct bytes charset)
+{
+    struct buf name;
+    buf_init(&name, NAME_MOST);
+    charset_to_utf8(charset, raw, &name);
+    char *text = name.len ? memory_get(name.len + 1) : NULL;
+    for (size_t at = 0; at < name.len; at++)
+        text[at] = (char)(name.data[at] ? name.data[at] : CHARSET_LOST);
+    buf_release(&name);
+    return text;
+}
+
+/* --- in a text --- */
 
 static void text_begin(void *arg, enum embedded_kind kind, struct bytes name)
 {
     static const char *const encodings[] = {
         [EMBEDDED_UUENCODE] = "x-uuencode", [EMBEDDED_BASE64] = "base64", [EMBEDDED_YENC] = "x-yenc"};
-    open_file(arg, name, encodings[kind]);
-}
-
-static void text_octets(void *arg, struct bytes decoded)
-{
-    take(arg, decoded);
+    struct inside *i = arg;
+    struct entity e = {.has_disposition = true, .encoding = memory_string(encodings[kind])};
+    e.disposition.filename = name_of(name, bytes_of_string(i->charset ? i->charset : ""));
+    begin(i, &e, 'u');
 }
 
 static void text_gap(void *arg, uint64_t len)
 {
     struct inside *i = arg;
-    i->file.missing = true;
-    if (i->file.look)
-        look_gap(i->file.look, len);
+    i->missing = true;
+    if (i->part)
+        part_gap(i->part, len, false);
 }
 
 static void text_end(void *arg, bool whole, unsigned odd)
 {
     struct inside *i = arg;
-    close_file(i, !whole && !i->file.missing, odd & (TRANSFER_ILLEGAL | TRANSFER_PADDING | TRANSFER_BAD_CHECK));
+    if (i->part && odd & (TRANSFER_ILLEGAL | TRANSFER_PADDING | TRANSFER_BAD_CHECK))
+        part_bad_encoding(i->part);
+    end(i, whole || i->missing);
 }
 
-/* --- attachments of winmail.dat --- */
+static const struct embedded_events text_events = {text_begin, push, text_gap, text_end};
 
-static void take_name(struct inside *i, const struct tnef_attachment *a)
+/* --- in winmail.dat --- */
+
+/* What is known now of a part's name and type. */
+static void describe(struct entity *e, const struct tnef_attachment *a)
 {
-    char charset[24] = "utf-8";
+    char codepage[24] = "utf-8";
     if (!a->name_is_utf8)
-        snprintf(charset, sizeof charset, a->codepage ? "windows-%u" : "windows-1252", a->codepage);
-    buf_reset(&i->file.name);
-    charset_to_utf8(bytes_of_string(charset), a->name, &i->file.name);
+        snprintf(codepage, sizeof(codepage), a->codepage ? "windows-%u" : "", (unsigned)a->codepage);
+    e->has_disposition = true;
+    free(e->disposition.filename);
+    e->disposition.filename = name_of(a->name, bytes_of_string(codepage));
+    if (!e->has_type && a->is_message)
+        entity_take(e, BYTES("Content-Type"), BYTES("application/ms-tnef"));
+    else if (!e->has_type && a->mime.len)
+        entity_take(e, BYTES("Content-Type"), a->mime);
 }
 
-static void tnef_began(void *arg, const struct tnef_attachment *so_far)
+static void tnef_begin(void *arg, const struct tnef_attachment *so_far)
+{
+    struct entity e = {.has_type = false};
+    describe(&e, so_far);
+    begin(arg, &e, 't');
+}
+
+static void tnef_end(void *arg, const struct tnef_attachment *a)
 {
     struct inside *i = arg;
-    open_file(i, bytes_of(NULL, 0), NULL);
-    take_name(i, so_far);
+    if (i->part)
+        describe(part_entity(i->part), a);
+    end(i, a->whole);
 }
 
-static void tnef_octets(void *arg, struct bytes more)
+static const struct tnef_events attachment_events = {tnef_begin, push, tnef_end};
+
+/* --- either --- */
+
+static bool is_winmail(const struct entity *e, const char *fallback)
 {
-    take(arg, more);
+    const char *name = entity_name(e);
+    return entity_is(e, fallback, "application", "ms-tnef") || entity_is(e, fallback, "application", "vnd.ms-tnef") ||
+           (name && bytes_equal_nocase(bytes_of_string(name), BYTES("winmail.dat")));
 }
 
-static void tnef_ended(void *arg, const struct tnef_attachment *attachment)
+struct inside *inside_new(struct tree *outer, const struct entity *e, const char *path, const char *fallback)
 {
-    struct inside *i = arg;
-    take_name(i, attachment);
-    close_file(i, !attachment->whole, false);
-}
-
-/* --- all of them --- */
-
-static const struct embedded_events text_events = {text_begin, text_octets, text_gap, text_end};
-static const struct tnef_events tnef_events = {tnef_began, tnef_octets, tnef_ended};
-
-struct inside *inside_new(struct tree *tree, const char *path, enum inside_kind kind)
-{
-    struct inside *i = memory_get(sizeof *i);
-    i->tree = tree;
+    /* where a text has no encoding of its own gateways put them */
+    bool text = e->transfer == TRANSFER_IDENTITY && entity_is(e, fallback, "text", "plain");
+    bool winmail = is_winmail(e, fallback);
+    if (outer->inside >= DEPTH_MOST || (!winmail && !text))
+        return NULL;
+    struct inside *i = memory_get(sizeof(*i));
+    i->outer = outer;
+    i->own = (struct tree){.mail = outer->mail, .inside = outer->inside + 1};
     i->path = memory_string(path);
-    buf_init(&i->file.name, NAME_MOST - 1);
-    if (kind == INSIDE_TNEF)
-        i->tnef = tnef_new(&tnef_events, i);
-    else
+    if (winmail) {
+        i->tnef = tnef_new(&attachment_events, i);
+    } else {
         i->text = embedded_new(&text_events, i);
+        i->charset = e->type.charset ? memory_string(e->type.charset) : NULL;
+    }
+    i->fixed = memory_cost(sizeof(*i)) + memory_cost(strlen(i->path) + 1) +
+               (i->charset ? memory_cost(strlen(i->charset) + 1) : 0);
     return i;
 }
 
@@ -218,15 +181,14 @@ void inside_free(struct inside *i)
 {
     if (!i)
         return;
-    if (i->text)
-        embedded_free(i->text);
-    if (i->tnef)
-        tnef_free(i->tnef);
-    drop_digests(&i->file);
-    look_free(i->file.look);
-    buf_release(&i->file.name);
-    record_free(i->found);
+    embedded_free(i->text);
+    tnef_free(i->tnef);
+    part_free(i->part);
+    i->own.links = NULL;
+    i->own.report = NULL;
+    tree_release(&i->own);
     free(i->path);
+    free(i->charset);
     free(i);
 }
 
@@ -234,10 +196,11 @@ size_t inside_held(const struct inside *i)
 {
     if (!i)
         return 0;
-    const struct file *f = &i->file;
-    return memory_cost(sizeof *i) + memory_cost(strlen(i->path) + 1) + (i->text ? embedded_held(i->text) : 0) +
-           (i->tnef ? tnef_held(i->tnef) : 0) + (i->found ? record_held(i->found) : 0) + memory_cost(f->name.cap) +
-           look_held(f->look) + (f->sha256 ? digest_held(f->sha256) : 0) + (f->md5 ? digest_held(f->md5) : 0);
+    struct tree list = i->own;
+    list.links = NULL;
+    list.report = NULL;
+    size_t reader = i->text ? embedded_held(i->text) : tnef_held(i->tnef);
+    return i->fixed + reader + part_held(i->part) + tree_held(&list);
 }
 
 void inside_push(struct inside *i, struct bytes decoded)
@@ -251,23 +214,21 @@ void inside_push(struct inside *i, struct bytes decoded)
 void inside_gap(struct inside *i, uint64_t len)
 {
     if (i->text)
-        embedded_gap(i->text, len);
+        embedded_gap(i->text, len ? len : 1);
     else
         tnef_gap(i->tnef);
 }
 
-void inside_finish(struct inside *i)
+bool inside_finish(struct inside *i)
 {
     if (i->text)
         embedded_finish(i->text);
     else
         tnef_finish(i->tnef);
-    close_file(i, true, false);
+    return i->tnef && tnef_odd(i->tnef);
 }
 
-size_t inside_write(const struct inside *i, struct record *parts)
+void inside_write(struct inside *i)
 {
-    if (i->found)
-        record_join(parts, i->found);
-    return i->groups;
+    tree_join(i->outer, &i->own);
 }

@@ -1,31 +1,29 @@
-/* Files inside a leaf that MIME knows nothing of: uuencode and yEnc blocks in a text, attachments in winmail.dat. They
-   are listed as parts behind it, with its path and a number of their own: 1.u1, 2.t1. */
+/* Files inside a leaf that are no parts by MIME: uuencode and yEnc in a text, attachments in winmail.dat. They are
+   listed as parts of their own behind it, with its path and ".u1" or ".t1". */
 #ifndef MAILTAP_MAIL_INSIDE_H
 #define MAILTAP_MAIL_INSIDE_H
 
 #include "base/bytes.h"
 
+struct entity;
 struct inside;
-struct record;
 struct tree;
 
-enum inside_kind { INSIDE_TEXT, INSIDE_TNEF };
-
-/* `path` is that of the leaf, and copied. The caller frees it, before the tree. */
-struct inside *inside_new(struct tree *tree, const char *path, enum inside_kind kind);
+/* Null where the leaf is of no kind that has files inside. The tree must outlive it; the caller frees it. */
+struct inside *inside_new(struct tree *outer, const struct entity *e, const char *path, const char *fallback);
 void inside_free(struct inside *i);
 
 /* The memory it takes; 0 for null. */
 size_t inside_held(const struct inside *i);
 
-/* The leaf's next octets, decoded. */
+/* The leaf's octets, decoded; `len` octets are missing. */
 void inside_push(struct inside *i, struct bytes decoded);
 void inside_gap(struct inside *i, uint64_t len);
 
-/* The leaf is at its end. */
-void inside_finish(struct inside *i);
+/* The leaf is at its end. True where it is a damaged winmail.dat. Once. */
+bool inside_finish(struct inside *i);
 
-/* Appends the groups of what was found, and returns how many. Once, behind the leaf's own. */
-size_t inside_write(const struct inside *i, struct record *parts);
+/* Moves what was found to the tree's list. Behind inside_finish(), when the leaf itself is written. */
+void inside_write(struct inside *i);
 
 #endif

@@ -86,6 +86,12 @@ struct look *look_new(const struct limits *limits, const char *declared, const c
     return l;
 }
 
+void look_name(struct look *l, const char *name)
+{
+    free(l->name);
+    l->name = name ? copy(name) : NULL;
+}
+
 void look_free(struct look *l)
 {
     if (!l)

@@ -16,6 +16,9 @@ struct record;
 struct look *look_new(const struct limits *limits, const char *declared, const char *name, bool is_attachment);
 void look_free(struct look *l);
 
+/* The name, where it is only known behind the octets; copied. Before look_finish(). */
+void look_name(struct look *l, const char *name);
+
 /* The next octets, transfer encoding undone; pieces of any length give the same result. */
 void look_push(struct look *l, struct bytes decoded);
 

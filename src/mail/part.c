@@ -27,11 +27,12 @@ struct part {
     struct mime *inner;
     struct look *look;
     struct link_finder *links; /* of a text */
-    struct inside *inside;     /* what MIME knows nothing of */
+    struct inside *inside;     /* null: there can be none */
     struct report *report;     /* of the part of a report that is for machines */
     uint64_t size, missed;
     size_t held; /* by what does not change */
     bool doubt;  /* octets may be missing */
+    bool bad_encoding, archive_broken;
 };
 
 #define PATH_MOST 100 /* octets of a path that a file's name may have */
@@ -137,6 +138,20 @@ void tree_write(struct tree *t, const char *stem, struct record *message)
         links_write(t->links, message);
 }
 
+void tree_join(struct tree *t, struct tree *inner)
+{
+    if (!inner->parts)
+        return;
+    record_join(t->parts, inner->parts);
+    for (size_t i = 0; i < inner->file_count; i++) {
+        struct tree_file *f = &inner->files[i];
+        tree_add_file(t, f->file, f->path, f->extension);
+        t->files[t->file_count - 1].group = t->groups + f->group;
+        f->file = NULL;
+    }
+    t->groups += inner->groups;
+}
+
 bool tree_admit(struct tree *t)
 {
     if (t->listed >= t->mail->limits->mime_parts) {
@@ -178,30 +193,16 @@ static void find_links(struct part *p)
     p->links = link_finder_new(p->tree->links, html ? LINKS_HTML : LINKS_TEXT, p->entity.type.charset);
 }
 
-/* Blocks of uuencode and yEnc are looked for in texts that have no encoding of their own: there gateways put them. */
-static struct inside *find_inside(struct part *p)
-{
-    const struct entity *e = &p->entity;
-    const char *name = entity_name(e);
-    if (entity_is(e, p->fallback, "application", "ms-tnef") ||
-        entity_is(e, p->fallback, "application", "vnd.ms-tnef") ||
-        (name && bytes_equal_nocase(bytes_of_string(name), BYTES("winmail.dat"))))
-        return inside_new(p->tree, p->path, INSIDE_TNEF);
-    if (e->transfer == TRANSFER_IDENTITY && entity_is(e, p->fallback, "text", "plain"))
-        return inside_new(p->tree, p->path, INSIDE_TEXT);
-    return NULL;
-}
-
 /* What looks at the decoded octets. */
 static void begin_looks(struct part *p)
 {
     const struct limits *limits = p->tree->mail->limits;
     const char *word = p->entity.disposition.word, *name = entity_name(&p->entity);
     char *mime = entity_mime(&p->entity, p->fallback);
-    p->look = look_new(limits, mime, name, name || (word && !strcmp(word, "attachment")));
+    p->look = look_new(limits, mime, name, name || p->tree->inside || (word && !strcmp(word, "attachment")));
     free(mime);
     find_links(p);
-    p->inside = find_inside(p);
+    p->inside = inside_new(p->tree, &p->entity, p->path, p->fallback);
     if (entity_is_type(&p->entity, p->fallback, "message"))
         p->report = report_new(limits, p->entity.type.subtype);
 }
@@ -309,6 +310,16 @@ void part_gap(struct part *p, uint64_t len, bool sure)
         mime_gap(p->inner, len, sure);
 }
 
+struct entity *part_entity(struct part *p)
+{
+    return &p->entity;
+}
+
+void part_bad_encoding(struct part *p)
+{
+    p->bad_encoding = true;
+}
+
 static void write_hashes(struct part *p, struct record *r, char hex[static 65])
 {
     char md5[65];
@@ -327,8 +338,10 @@ static void write_flags(struct part *p, struct record *r)
 {
     unsigned odd = transfer_odd(&p->decoder);
     entity_flags(&p->entity, r);
-    if (odd & (TRANSFER_ILLEGAL | TRANSFER_PADDING | TRANSFER_BAD_CHECK))
+    if (p->bad_encoding || odd & (TRANSFER_ILLEGAL | TRANSFER_PADDING | TRANSFER_BAD_CHECK))
         record_word(r, F_part_flags, "bad_encoding");
+    if (p->archive_broken)
+        record_word(r, F_part_flags, "archive_broken");
 }
 
 static void write_part(struct part *p, bool cut, char hex[static 65])
@@ -344,6 +357,8 @@ static void write_part(struct part *p, bool cut, char hex[static 65])
         drop_digests(p);
     write_hashes(p, r, hex);
     write_flags(p, r);
+    if (p->tree->inside)
+        look_name(p->look, entity_name(&p->entity));
     look_finish(p->look, r);
     record_end(r);
     char *mime = entity_mime(&p->entity, p->fallback);
@@ -351,7 +366,7 @@ static void write_part(struct part *p, bool cut, char hex[static 65])
     p->file = NULL;
     free(mime);
     if (p->inside)
-        p->tree->groups += inside_write(p->inside, r);
+        inside_write(p->inside);
 }
 
 void part_end(struct part *p, bool cut, char hex[static 65])
@@ -361,7 +376,7 @@ void part_end(struct part *p, bool cut, char hex[static 65])
     if (p->entity.transfer != TRANSFER_IDENTITY)
         take(p, bytes_of(out, transfer_finish(&p->decoder, out)));
     if (p->inside)
-        inside_finish(p->inside);
+        p->archive_broken = inside_finish(p->inside);
     if (p->links)
         link_finder_finish(p->links, !cut);
     if (p->report) {

@@ -20,7 +20,8 @@ struct tree {
     uint64_t listed, omitted;
     struct tree_file *files; /* --extract, in the order of parts */
     size_t file_count, file_cap;
-    size_t groups;                                                          /* in `parts` */
+    size_t groups;   /* in `parts` */
+    unsigned inside; /* leaves around it, where it is the list of the files inside a leaf */
     bool too_deep, no_boundary, unclosed, encoded_multipart, no_empty_line; /* to be noted */
 };
 
@@ -30,6 +31,9 @@ size_t tree_held(const struct tree *t);
 /* Writes parts, parts_omitted, noted, report and the links; files get names that begin with `stem`. Once, at the end.
  */
 void tree_write(struct tree *t, const char *stem, struct record *message);
+
+/* Moves the parts of `inner`, and their files, behind those of t, which has some. */
+void tree_join(struct tree *t, struct tree *inner);
 
 /* May one more part be listed? Counts it, or counts it as omitted. */
 bool tree_admit(struct tree *t);
@@ -47,6 +51,12 @@ void part_push(struct part *p, struct bytes raw);
 
 /* `len` octets are missing here; not `sure`: perhaps. */
 void part_gap(struct part *p, uint64_t len, bool sure);
+
+/* What its header said; a name may be learnt later. */
+struct entity *part_entity(struct part *p);
+
+/* It is to be flagged with bad_encoding. */
+void part_bad_encoding(struct part *p);
 
 /* It is at its end: `cut`, the content ended inside it. Writes it and frees it. Its SHA-256 goes into `hex` where it
    has one, else the empty string. */
