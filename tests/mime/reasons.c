@@ -84,6 +84,19 @@ static bool has_bad_type(struct bytes message)
     return false;
 }
 
+/* 1.u1, 2.t1 */
+static bool files_inside(struct difference *d)
+{
+    size_t kept = 0, count = d->ours.count;
+    for (size_t i = 0; i < count; i++) {
+        const char *dot = strrchr(d->ours.line[i].path, '.');
+        if (!dot || (dot[1] != 'u' && dot[1] != 't'))
+            d->ours.line[kept++] = d->ours.line[i];
+    }
+    d->ours.count = kept;
+    return kept < count;
+}
+
 static bool encoded_message(struct difference *d)
 {
     bool found = false;
@@ -272,6 +285,7 @@ static bool no_empty_line(struct difference *d)
 }
 
 const struct reason reasons[] = {
+    {"files inside a text or winmail.dat, which GMime does not look for", files_inside},
     {"an encoded message: GMime tells it as a leaf, RFC 2046 section 5.2.1 forbids it, readers open it",
      encoded_message},
     {"a multipart without a boundary: GMime tells it as empty, here it is one part", no_boundary},
