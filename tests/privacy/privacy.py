@@ -19,6 +19,16 @@ def b64(text):
     return base64.b64encode(text.encode('latin-1')).decode()
 
 
+def archive():
+    import io
+    import zipfile
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, 'w') as z:
+        z.writestr('zqfolder96/zqmember97.exe', 'x')
+    return base64.b64encode(data.getvalue()).decode()
+
+
+ZIP = archive()
 MARKED = {
     'smtp': fr'''
 S: 220 zqmx1.example ESMTP welcome zqowner2
@@ -61,6 +71,11 @@ C: List-Id: <zqlist54.example>
 C: List-Unsubscribe: <mailto:zqunsub55@zqx.example>
 C: Auto-Submitted: zqauto56
 C: DKIM-Signature: v=1; d=zqdkim57.example; s=zqsel58; b=x
+C: List-Post: <mailto:zqpost71@zqx.example>
+C: Precedence: zqprec72
+C: Importance: zqimp73
+C: X-Priority: zqprio74
+C: ARC-Seal: i=1; cv=zqcv75; d=zqarc76.example; s=x; b=x
 C: Authentication-Results: zqserv59.example; dkim=pass header.d=zqdkim60.example
 C: MIME-Version: 1.0
 C: Content-Type: multipart/mixed; boundary="b"
@@ -76,6 +91,40 @@ C: Content-ID: <zqcid66@x>
 C: Content-Description: zqdesc67
 C:
 C: x
+C: --b
+C: Content-Type: zqtype77/zqsub78; charset=zqcharset79; name*0*=utf-8''zqcont80; name*1="zqinued81"
+C: Content-Transfer-Encoding: zqenc82
+C: Content-Disposition: zqdisp83; filename="zqother84"
+C:
+C: x
+C: --b
+C: Content-Type: message/rfc822
+C:
+C: From: zqinner85@zqx.example
+C: Subject: zqinner86
+C:
+C: https://zqplain87.example/zqplain88
+C: --b
+C: Content-Type: multipart/report; report-type=delivery-status; boundary="c"
+C:
+C: --c
+C: Content-Type: message/delivery-status
+C:
+C: Reporting-MTA: dns; zqmta89.example
+C:
+C: Final-Recipient: rfc822; zqfinal90@zqx.example
+C: Original-Recipient: rfc822; zqorig91@zqx.example
+C: Action: zqaction92
+C: Status: 5.1.1
+C: Remote-MTA: dns; zqremote93.example
+C: Diagnostic-Code: smtp; 550 5.1.1 <zqdiag94@zqx.example> unknown
+C:
+C: --c--
+C: --b
+C: Content-Type: application/zip; name=zqzip95.zip
+C: Content-Transfer-Encoding: base64
+C:
+C: {ZIP}
 C: --b--
 C: .
 S: 250 2.0.0 ok queued as ZQQUEUE68
@@ -241,7 +290,7 @@ def texts(value, key=''):
 
 def check_all(mailtap, pcaps):
     treated = {(scope, name): how for scope, name, how in rows('src/record/privacy.def', 'PRIVACY')}
-    private, others, ours = set(), set(), {'pcap_file', 'mime', 'charset', 'os', 'sensor', 'iface'}
+    private, others, ours = set(), set(), {'pcap_file', 'os', 'sensor', 'iface'}
     for scope, name, kind in [r[:3] for r in rows('src/record/fields.def', 'FIELD')]:
         if kind in ('TEXT', 'TEXTS') and treated.get((scope, name), 'PRIVATE') in ('PRIVATE', 'ADDRESS'):
             private.add(name)

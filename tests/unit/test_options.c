@@ -178,7 +178,7 @@ static void help(void **state)
         width = len > width ? len : width;
         rest = bytes_part(rest, len + 1, SIZE_MAX);
     }
-    assert_true(lines <= 30);
+    assert_true(lines <= 24);
     assert_true(width <= 100);
     for (unsigned i = 0; i < option_count; i++)
         assert_true(bytes_find_nocase(buf_bytes(&text), bytes_of_string(option_infos[i].name)) != SIZE_MAX);
