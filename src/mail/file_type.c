@@ -358,6 +358,12 @@ bool file_type_fits_extension(enum file_type t, struct bytes extension, bool who
 
 bool file_type_fits_media_type(enum file_type t, struct bytes declared, bool whole)
 {
+    /* Most parts are these: no need to look at all types. */
+    bool is_text =
+        bytes_equal_nocase(declared, BYTES("text/plain")) || bytes_equal_nocase(declared, BYTES("text/html"));
+    if ((is_text && (!t || infos[t].classes & FILE_TEXTUAL)) ||
+        bytes_equal_nocase(declared, BYTES("application/octet-stream")))
+        return true;
     bool is_named = t && lists(infos[t].types, declared);
     if (t && !is_named && !(infos[t].classes & FILE_TEXTUAL) && bytes_starts_nocase(declared, BYTES("text/")))
         return false;

@@ -84,8 +84,9 @@ static enum role role_of(struct bytes tag, struct bytes name)
         {"xlink:href", true}, {"data", true},    {"poster", false}, {"cite", false},      {"longdesc", false},
         {"codebase", true},   {"lowsrc", false}, {"dynsrc", false}, {"usemap", false},    {"manifest", false},
     };
-    for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++) {
-        if (!bytes_equal_nocase(name, bytes_of_string(attributes[i].name)))
+    for (size_t i = 0; name.len && i < sizeof attributes / sizeof *attributes; i++) {
+        if (byte_upper(name.data[0]) != byte_upper((uint8_t)attributes[i].name[0]) ||
+            !bytes_equal_nocase(name, bytes_of_string(attributes[i].name)))
             continue;
         if (attributes[i].is_followed)
             return bytes_equal_nocase(tag, BYTES("base")) ? BASE_HREF : FOLLOWED;
@@ -316,6 +317,16 @@ static void read_tag_octet(struct link_html *h, uint8_t c)
     }
 }
 
+/* How many octets stand before the next that means something, in a tag that is known to be one. */
+static size_t plain_octets(const struct link_html *h, struct bytes html)
+{
+    size_t n = 0;
+    if (!h->raw && !h->after_equals && h->tag.len > 3)
+        while (n < html.len && html.data[n] != '>' && html.data[n] != '=')
+            n++;
+    return n;
+}
+
 /* How many octets are done with. */
 static size_t read_tag(struct link_html *h, struct bytes html)
 {
@@ -334,7 +345,12 @@ static size_t read_tag(struct link_html *h, struct bytes html)
             h->after_equals = false;
             i++;
         } else {
-            read_tag_octet(h, html.data[i++]);
+            size_t plain = plain_octets(h, bytes_part(html, i, html.len));
+            if (plain)
+                buf_add(&h->tag, bytes_part(html, i, plain));
+            i += plain;
+            if (i < html.len)
+                read_tag_octet(h, html.data[i++]);
         }
     }
     return i;

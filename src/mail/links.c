@@ -123,7 +123,8 @@ static void keep(struct links *l, struct bytes url, struct bytes raw, link_flags
         return;
     }
     struct head h = {flags, (uint16_t)url.len, (uint16_t)raw.len};
-    if (l->count >= l->limits->urls || l->entries.len + sizeof h + url.len + raw.len > l->entries.max) {
+    if (l->count >= l->limits->urls || l->count >= l->limits->list ||
+        l->entries.len + sizeof h + url.len + raw.len > l->entries.max) {
         l->omitted++;
         return;
     }

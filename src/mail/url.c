@@ -182,7 +182,8 @@ static void put_name(struct url *u, struct bytes name)
         text[name.len] = 0;
         u->flags |= BIT(idn);
         const int how = IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL;
-        if (strlen(text) != name.len || idn2_lookup_u8((const uint8_t *)text, (uint8_t **)&labels, how) != IDN2_OK) {
+        if (u->names++ >= URL_NAMES || strlen(text) != name.len ||
+            idn2_lookup_u8((const uint8_t *)text, (uint8_t **)&labels, how) != IDN2_OK) {
             is_name = false;
             labels = NULL;
         }
@@ -247,11 +248,27 @@ static bool put_host(struct url *u, struct bytes host, struct bytes scheme)
     return u->host.len != 0;
 }
 
+/* How many octets at the front stay as they are. */
+static size_t plain_octets(struct bytes b)
+{
+    size_t n = 0;
+    while (n < b.len && b.data[n] > ' ' && b.data[n] < 0x7f && b.data[n] != '%' && b.data[n] != '\\' &&
+           b.data[n] != '?' && b.data[n] != '#')
+        n++;
+    return n;
+}
+
 /* Path, query and fragment, or a user's name. */
 static void put_rest(struct url *u, struct bytes rest)
 {
     bool in_path = true;
     for (size_t i = 0; i < rest.len; i++) {
+        size_t plain = plain_octets(bytes_part(rest, i, rest.len));
+        if (plain)
+            buf_add(&u->text, bytes_part(rest, i, plain));
+        i += plain;
+        if (i == rest.len)
+            break;
         uint8_t c = rest.data[i];
         int octet = percent_octet(bytes_part(rest, i, 3));
         in_path &= c != '?' && c != '#';

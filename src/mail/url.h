@@ -8,7 +8,8 @@
 /* A set of link flags (record/link_flags.def): one bit for each, 1 << LINK_FLAG_... */
 typedef uint32_t link_flags;
 
-#define URL_SCHEME 32 /* octets of a scheme; what is longer is none */
+#define URL_SCHEME 32   /* octets of a scheme; what is longer is none */
+#define URL_NAMES  4096 /* hosts beyond ASCII that are converted, in one part; that takes long */
 
 enum url_kind {
     URL_NONE,     /* nothing to tell of: mailto, cid, no URL at all, no host */
@@ -20,6 +21,7 @@ enum url_kind {
 struct url {
     struct buf text;   /* the caller gives it its maximum; kept from one URL to the next */
     struct bytes host; /* in text: lower case, A-labels, dotted decimal; without port */
+    unsigned names;    /* hosts beyond ASCII so far */
     link_flags flags;
 };
 

@@ -259,6 +259,23 @@ static void too_many(void **state)
     buf_release(&out);
 }
 
+/* A name beyond ASCII takes microseconds: millions of them are not all converted. */
+static void many_names(void **state)
+{
+    (void)state;
+    struct buf text, out;
+    buf_init(&text, 10000000);
+    buf_init(&out, 10000000);
+    limits.urls = limits.list = 10000;
+    for (int i = 0; i < 4200; i++)
+        buf_printf(&text, "http://\xc3\xbc%d.example ", i);
+    find(buf_bytes(&text), LINKS_TEXT, NULL, 4000, SIZE_MAX, &out);
+    assert_true(bytes_find_nocase(buf_bytes(&out), BYTES("http://xn--0-dha.example\n")) != SIZE_MAX);
+    assert_true(bytes_find_nocase(buf_bytes(&out), BYTES("http://%C3%BC4199.example\n")) != SIZE_MAX);
+    buf_release(&text);
+    buf_release(&out);
+}
+
 static void lost_octets(void **state)
 {
     (void)state;
@@ -289,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup(in_html, set_up),       cmocka_unit_test_setup(mismatches, set_up),
         cmocka_unit_test_setup(wide_charsets, set_up), cmocka_unit_test_setup(too_long, set_up),
         cmocka_unit_test_setup(too_many, set_up),      cmocka_unit_test_setup(lost_octets, set_up),
+        cmocka_unit_test_setup(many_names, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
