@@ -2,15 +2,28 @@
    say how long the pieces are. */
 #include "mail/header.h"
 
+#include "base/buf.h"
 #include "record/record.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct record *scan(struct bytes content, size_t piece, const struct limits *limits, uint64_t *body)
+static void hear(void *arg, struct bytes name, struct bytes value)
+{
+    struct buf *heard = arg;
+    buf_add(heard, name);
+    buf_add_byte(heard, ':');
+    buf_add(heard, value);
+    buf_add_byte(heard, '\n');
+}
+
+static struct record *scan(struct bytes content, size_t piece, const struct limits *limits, uint64_t *body,
+                           struct buf *heard)
 {
     struct header_scanner *h = header_scanner_new(limits);
+    buf_init(heard, content.len * 2);
+    header_scanner_listen(h, hear, heard);
     struct record *r = record_new(KIND_message, limits);
     for (size_t at = 0; at < content.len; at += piece) {
         struct bytes b = bytes_part(content, at, piece);
@@ -35,7 +48,7 @@ static void compare(const struct record *a, const struct record *b)
     size_t at = 0, bt = 0;
     bool more;
     while ((more = record_next(a, &at, &x)) == record_next(b, &bt, &y) && more)
-        if (x.field != y.field || x.number != y.number || !bytes_equal(x.text, y.text))
+        if (x.end != y.end || x.field != y.field || x.number != y.number || !bytes_equal(x.text, y.text))
             abort();
     if (more)
         abort();
@@ -63,10 +76,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct bytes content = bytes_of(data + 2, size - 2);
     uint64_t whole_body, cut_body;
-    struct record *whole = scan(content, content.len + 1, &limits, &whole_body);
-    struct record *cut = scan(content, data[0] % 16 + 1u, &limits, &cut_body);
-    if (whole_body != cut_body)
+    struct buf whole_heard, cut_heard;
+    struct record *whole = scan(content, content.len + 1, &limits, &whole_body, &whole_heard);
+    struct record *cut = scan(content, data[0] % 16 + 1u, &limits, &cut_body, &cut_heard);
+    if (whole_body != cut_body || !bytes_equal(buf_bytes(&whole_heard), buf_bytes(&cut_heard)))
         abort();
+    buf_release(&whole_heard);
+    buf_release(&cut_heard);
     compare(whole, cut);
     record_free(whole);
     record_free(cut);
