@@ -56,7 +56,7 @@ static const struct {
     {F_message_sha256, "\"pattern\":\"^[0-9a-f]{64}$\""},
     {F_message_body_sha256, "\"pattern\":\"^[0-9a-f]{64}$\""},
     {F_report_status, "\"pattern\":\"^[245]\\\\.[0-9]{1,3}\\\\.[0-9]{1,3}$\""},
-    {F_part_path, "\"pattern\":\"^([0-9]+\\\\.)*([ut]?[0-9]+|TEXT)$\""},
+    {F_part_path, "\"pattern\":\"^([ut]?[0-9]+\\\\.)*([ut]?[0-9]+|TEXT)$\""},
     {F_part_sha256, "\"pattern\":\"^[0-9a-f]{64}$\""},
     {F_part_md5, "\"pattern\":\"^[0-9a-f]{32}$\""},
     {F_part_magic, "\"pattern\":\"^[0-9a-z_]+$\""},

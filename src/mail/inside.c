@@ -117,9 +117,9 @@ static const struct embedded_events text_events = {text_begin, push, text_gap, t
 /* What is known now of a part's name and type. */
 static void describe(struct entity *e, const struct tnef_attachment *a)
 {
-    char codepage[24] = "utf-8";
-    if (!a->name_is_utf8)
-        snprintf(codepage, sizeof(codepage), a->codepage ? "windows-%u" : "", (unsigned)a->codepage);
+    char codepage[24] = ""; /* not told, or UTF-8 */
+    if (!a->name_is_utf8 && a->codepage)
+        snprintf(codepage, sizeof(codepage), "windows-%u", (unsigned)a->codepage);
     e->has_disposition = true;
     free(e->disposition.filename);
     e->disposition.filename = name_of(a->name, bytes_of_string(codepage));
