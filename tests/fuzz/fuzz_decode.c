@@ -22,6 +22,20 @@ static void check(const struct packet *p, const struct frame *frame)
     address_format(&p->src, p->ip_version, text);
 }
 
+/* The frames of a packet: each once, older ones first open and then settled, this one the last. */
+static void check_kept(struct keeper *k, const struct frame *frame)
+{
+    struct kept *list = keeper_take(k), *last = list;
+    for (; last->next; last = last->next)
+        if (last->frame.number >= frame->number)
+            abort();
+    if (last->frame.number != frame->number || !bytes_equal(last->frame.data, frame->data))
+        abort();
+    if (keeper_settled(k) == 0 || (keeper_settled(k) >= frame->number && keeper_settled(k) != UINT64_MAX))
+        abort();
+    kept_free(list);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
@@ -31,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     limits_init(&limits);
     limits.fragments = 65536;
     struct decoder *d = decoder_new(&limits);
+    struct keeper *keeper = data[1] & 0x80 ? NULL : decoder_keep(d, 4096);
     if (data[0] & 0x80)
         decoder_follow(d, ports);
     struct frame frame = {.link = (uint16_t)((data[0] & 0x7f) << 8 | data[1])};
@@ -55,6 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             if (skipped)
                 abort();
             check(&packet, &frame);
+            if (keeper)
+                check_kept(keeper, &frame);
         }
         free(copy);
         at += len;
