@@ -134,7 +134,11 @@ static void finish_target(struct parsing *p, struct target *t, struct buf *octet
     } else if (t->has_plain) {
         add_unquoted(octets, t->plain, t->plain_quoted);
     }
-    bool lossy = encoded ? charset_to_utf8(charset, buf_bytes(octets), text) : words_decode(buf_bytes(octets), text);
+    bool lossy = false;
+    if (!t->free) /* a boundary is its octets, whatever they look like */
+        buf_add(text, buf_bytes(octets));
+    else
+        lossy = encoded ? charset_to_utf8(charset, buf_bytes(octets), text) : words_decode(buf_bytes(octets), text);
     p->lossy |= lossy || text->cut || octets->cut || bytes_index(buf_bytes(text), '\0') < text->len;
     *t->to = string_of(bytes_trim(buf_bytes(text)), t->lower);
     free(t->pieces);

@@ -137,10 +137,40 @@ static void no_boundary(void **state)
     check(message, "TEXT multipart/mixed\n1 text/plain 2\n");
 }
 
+/* As senders write them, and as they should not. */
+static void boundary_forms(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *declared, *boundary;
+    } forms[] = {
+        {"\xe9\xff", "\xe9\xff"},
+        {"\"=?utf-8?q?b?=\"", "=?utf-8?q?b?="},
+        {"----=_Part/1:2?3=4", "----=_Part/1:2?3=4"},
+        {"\"a b\"; charset=x", "a b"},
+        {"\"a\\\"b\"", "a\"b"},
+        {"\"b  \"", "b"},
+        {"b (a comment)", "b"},
+        {"b;", "b"},
+        {"\r\n b", "b"},
+        {"'b'", "'b'"},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        char message[400];
+        snprintf(message, sizeof message,
+                 "Content-Type: multipart/mixed; boundary=%s\r\n\r\n--%s\r\n\r\nHi\r\n--%s--\r\n", forms[i].declared,
+                 forms[i].boundary, forms[i].boundary);
+        check(message, "TEXT multipart/mixed\n1 text/plain 2\n");
+    }
+    check("Content-Type: multipart/mixed; boundary*0=a; boundary*1=b\r\n\r\n--ab\r\n\r\nHi\r\n--ab--\r\n",
+          "TEXT multipart/mixed\n1 text/plain 2\n");
+}
+
 static void broken(void **state)
 {
     (void)state;
-    check(MIXED "--b\r\nnot a field\r\n\r\nx\r\n--b--\r\n", "TEXT multipart/mixed\n1 text/plain 16\nnoted mime_no_empty_line\n");
+    check(MIXED "--b\r\nnot a field\r\n\r\nx\r\n--b--\r\n",
+          "TEXT multipart/mixed\n1 text/plain 16\nnoted mime_no_empty_line\n");
     check(MIXED "--b\r\n\r\nx\r\n", "TEXT multipart/mixed\n1 text/plain 3\nnoted mime_unclosed\n");
     check("Content-Type: text/html\r\nContent-Type: text/plain\r\n\r\nx", "1 text/html 1 !duplicate_field\n");
     check("Content-Transfer-Encoding: x-mine\r\n\r\nx", "1 text/plain 1 !unknown_encoding\n");
@@ -288,11 +318,11 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(single),           cmocka_unit_test(multipart),     cmocka_unit_test(no_delimiter),
-        cmocka_unit_test(nested),           cmocka_unit_test(messages),      cmocka_unit_test(no_boundary),
-        cmocka_unit_test(broken),           cmocka_unit_test(losses),        cmocka_unit_test(many_boundaries),
-        cmocka_unit_test(many_near_misses), cmocka_unit_test(deeply_nested), cmocka_unit_test(long_header),
-        cmocka_unit_test(long_lines),
+        cmocka_unit_test(single),          cmocka_unit_test(multipart),        cmocka_unit_test(no_delimiter),
+        cmocka_unit_test(nested),          cmocka_unit_test(messages),         cmocka_unit_test(no_boundary),
+        cmocka_unit_test(boundary_forms),  cmocka_unit_test(broken),           cmocka_unit_test(losses),
+        cmocka_unit_test(many_boundaries), cmocka_unit_test(many_near_misses), cmocka_unit_test(deeply_nested),
+        cmocka_unit_test(long_header),     cmocka_unit_test(long_lines),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
