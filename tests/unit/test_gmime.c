@@ -109,6 +109,81 @@ static void addresses(void **unused)
     }
 }
 
+/* The addresses alone, groups without members as ":;", from GMime's list. */
+static void flatten(InternetAddressList *list, GString *out)
+{
+    for (int i = 0; i < internet_address_list_length(list); i++) {
+        InternetAddress *a = internet_address_list_get_address(list, i);
+        if (INTERNET_ADDRESS_IS_MAILBOX(a)) {
+            g_string_append_printf(out, "%s|", internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(a)));
+            continue;
+        }
+        InternetAddressList *members = internet_address_group_get_members(INTERNET_ADDRESS_GROUP(a));
+        if (internet_address_list_length(members))
+            flatten(members, out);
+        else
+            g_string_append(out, ":;|");
+    }
+}
+
+/* The address in one of ours: within the angle brackets, without route; else what is in no comment. */
+static void add_bare(struct bytes item, GString *out)
+{
+    char *text = g_strndup((const char *)item.data, item.len), *open = strrchr(text, '<'), *from = text;
+    if (open) {
+        char *close = strchr(open, '>');
+        assert_non_null(close);
+        *close = '\0';
+        from = open[1] == '@' && strchr(open, ':') ? strchr(open, ':') + 1 : open + 1;
+    } else if (text[strlen(text) - 1] == ';') {
+        strcpy(text, ":;");
+    } else {
+        for (char *c = strchr(text, '('); c; c = strchr(text, '('))
+            memmove(c, strchr(c, ')') + 1, strlen(strchr(c, ')')));
+    }
+    g_string_append_printf(out, "%s|", g_strstrip(from));
+    g_free(text);
+}
+
+static void lists(void **unused)
+{
+    (void)unused;
+    static const char *const elements[] = {"a@b",
+                                           "N M <c@d>",
+                                           "\"x, y\" <e@f>",
+                                           "G: g@h, \"i;j\" <i@j>;",
+                                           "Empty:;",
+                                           "(c, d) k@l",
+                                           "<@r,@s:m@n>",
+                                           "o@p (q; r)",
+                                           "y@z;",
+                                           "\"a\\\"b\" <s@t>",
+                                           "u@[192.0.2.1]",
+                                           "\"quoted local\"@v",
+                                           "J. Doe <w@x>",
+                                           "=?utf-8?q?x=2C_y?= <q@r>",
+                                           "undisclosed-recipients: ;"};
+    uint32_t state = 4;
+    for (int i = 0; i < RUNS; i++) {
+        GString *value = g_string_new(NULL), *wanted = g_string_new(NULL), *said = g_string_new(NULL);
+        for (unsigned n = next_random(&state) % 4 + 1; n; n--)
+            g_string_append_printf(value, "%s%s", elements[next_random(&state) % (sizeof elements / sizeof *elements)],
+                                   n > 1 ? ", " : "");
+        InternetAddressList *list = internet_address_list_parse(NULL, value->str);
+        assert_non_null(list);
+        flatten(list, wanted);
+        g_object_unref(list);
+        struct bytes rest = bytes_of_string(value->str), item;
+        while (address_next(&rest, &item))
+            add_bare(item, said);
+        if (strcmp(said->str, wanted->str) != 0)
+            fail_msg("%s\nis  %s\nnot %s", value->str, wanted->str, said->str);
+        g_string_free(value, TRUE);
+        g_string_free(wanted, TRUE);
+        g_string_free(said, TRUE);
+    }
+}
+
 static void parameters(void **unused)
 {
     (void)unused;
@@ -141,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words),
         cmocka_unit_test(addresses),
+        cmocka_unit_test(lists),
         cmocka_unit_test(parameters),
     };
     g_mime_init();
