@@ -21,6 +21,8 @@ enum stream {
     SEEN_ENCRYPTED = 1 << 5,
     SEEN_OBJECT = 1 << 6,
     SEEN_INSTALLER = 1 << 7,
+    SEEN_WORD_LOCKED = 1 << 8,
+    SEEN_EXCEL_LOCKED = 1 << 9,
 };
 
 struct ole {
@@ -59,9 +61,27 @@ static unsigned recognize(struct bytes name)
     return 0;
 }
 
+/* Streams begin at such places, too: a Word document's with its FIB, which has a bit for encryption (MS-DOC 2.5.2), a
+   workbook's with a BOF record and, where it is encrypted, FilePass right behind or behind WriteProtect
+   (MS-XLS 2.1.7.20). */
+static void look_at_stream(struct ole *o, const uint8_t *at)
+{
+    static const uint8_t bof[] = {0x09, 0x08, 0x10, 0x00, 0x00, 0x06};
+    if (little16(at) == 0xa5ec && at[11] & 1)
+        o->seen |= SEEN_WORD_LOCKED;
+    if (!memcmp(at, bof, sizeof bof)) {
+        const uint8_t *next = at + 20;
+        if (little32(next) == 0x86)
+            next += 4;
+        if (little16(next) == 0x2f)
+            o->seen |= SEEN_EXCEL_LOCKED;
+    }
+}
+
 /* A name in UTF-16 with its NUL is at most 64 octets; types are 1 storage, 2 stream, 5 root; colours 0 and 1. */
 static void look_at(struct ole *o, const uint8_t *entry)
 {
+    look_at_stream(o, entry);
     size_t len = little16(entry + 64);
     uint8_t type = entry[66], name[32];
     if (len < 4 || len > 64 || len % 2 || entry[67] > 1 || (type != 1 && type != 2 && type != 5))
@@ -121,7 +141,9 @@ static void ole_finish(struct scanner *s, struct finding *ret)
                 : o->seen & SEEN_EXCEL      ? FILE_TYPE_xls
                 : o->seen & SEEN_POWERPOINT ? FILE_TYPE_ppt
                                             : FILE_TYPE_ole;
-    ret->flags = (o->seen & SEEN_MACROS ? BIT(macro) : 0) | (o->seen & SEEN_ENCRYPTED ? BIT(encrypted_document) : 0) |
+    bool is_locked = o->seen & SEEN_ENCRYPTED || (o->seen & SEEN_WORD && o->seen & SEEN_WORD_LOCKED) ||
+                     (o->seen & SEEN_EXCEL && o->seen & SEEN_EXCEL_LOCKED);
+    ret->flags = (o->seen & SEEN_MACROS ? BIT(macro) : 0) | (is_locked ? BIT(encrypted_document) : 0) |
                  (o->seen & SEEN_OBJECT ? BIT(embedded_object) : 0);
 }
 

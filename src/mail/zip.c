@@ -388,7 +388,7 @@ static void central_retry(struct zip *z)
     size_t have = r->gather.have;
     for (size_t i = 1; i < have; i++) {
         size_t len = have - i < sizeof signature ? have - i : sizeof signature;
-        if (memcmp(r->kept + i, signature, len))
+        if (memcmp(r->kept + i, signature, len) != 0)
             continue;
         memmove(r->kept, r->kept + i, have - i);
         r->gather.have = (uint16_t)(have - i);

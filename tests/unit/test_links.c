@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -276,6 +277,42 @@ static void many_names(void **state)
     buf_release(&out);
 }
 
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Four times the octets take no more than about four times as long, whatever they are. */
+static void hostile(void **state)
+{
+    (void)state;
+    static const char *const units[] = {"<",    "<a href=\"&", "<a href='\"=", "http://",    "www.a.b ",
+                                        ":",    ".",           "&#",           "<a href=x>", "http://a/)))",
+                                        "<!--", "--",          "</",           "<script>",   "<base href=http://a.b/"};
+    enum { SMALL = 128 * 1024 };
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        struct buf text, out;
+        buf_init(&text, 4 * SMALL);
+        while (!text.cut)
+            buf_add_string(&text, units[i]);
+        for (int form = 0; form < 2; form++) {
+            double took[2];
+            for (int whole = 0; whole < 2; whole++) {
+                buf_init(&out, 1000000);
+                double before = seconds();
+                find(bytes_part(buf_bytes(&text), 0, whole ? 4 * SMALL : SMALL), form ? LINKS_HTML : LINKS_TEXT, NULL,
+                     4 * SMALL, SIZE_MAX, &out);
+                took[whole] = seconds() - before;
+                buf_release(&out);
+            }
+            assert_true(took[1] < 10 * took[0] + 0.1);
+        }
+        buf_release(&text);
+    }
+}
+
 static void lost_octets(void **state)
 {
     (void)state;
@@ -305,8 +342,8 @@ int main(void)
         cmocka_unit_test_setup(in_text, set_up),       cmocka_unit_test_setup(normal_forms, set_up),
         cmocka_unit_test_setup(in_html, set_up),       cmocka_unit_test_setup(mismatches, set_up),
         cmocka_unit_test_setup(wide_charsets, set_up), cmocka_unit_test_setup(too_long, set_up),
-        cmocka_unit_test_setup(too_many, set_up),      cmocka_unit_test_setup(lost_octets, set_up),
-        cmocka_unit_test_setup(many_names, set_up),
+        cmocka_unit_test_setup(too_many, set_up),      cmocka_unit_test_setup(hostile, set_up),
+        cmocka_unit_test_setup(lost_octets, set_up),   cmocka_unit_test_setup(many_names, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

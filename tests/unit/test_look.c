@@ -524,6 +524,33 @@ static void compound_files(void **state)
     ole_shows("WordDocument", "x", "a.pdf", "doc type_mismatch");
 }
 
+/* Word 97 and Excel 97 documents that ask for a password say so where their streams begin. */
+static void locked_documents(void **state)
+{
+    (void)state;
+    const struct {
+        const char *stream, *name, *expected;
+        struct bytes begin;
+    } cases[] = {
+        {"WordDocument", "a.doc", "doc encrypted_document", BYTES("\xec\xa5\xc1\0\0\0\0\0\0\0\0\x13")},
+        {"WordDocument", "a.doc", "doc", BYTES("\xec\xa5\xc1\0\0\0\0\0\0\0\0\x12")},
+        {"Workbook", "a.xls", "xls encrypted_document",
+         BYTES("\11\10\20\0\0\6\5\0\0\0\0\0\0\0\0\0\0\0\0\0\x86\0\0\0\x2f\0\x36\0")},
+        {"Workbook", "a.xls", "xls", BYTES("\11\10\20\0\0\6\5\0\0\0\0\0\0\0\0\0\0\0\0\0\xe1\0\2\0")},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf b;
+        buf_init(&b, 10000);
+        put_text(&b, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 512);
+        buf_add(&b, cases[i].begin);
+        put_zeros(&b, 512 - cases[i].begin.len);
+        put_entry(&b, "Root Entry", 5);
+        put_entry(&b, cases[i].stream, 2);
+        shows(buf_bytes(&b), cases[i].name, NULL, cases[i].expected);
+        buf_release(&b);
+    }
+}
+
 static void markers(void **state)
 {
     (void)state;
@@ -601,6 +628,7 @@ int main(void)
         cmocka_unit_test_setup(rars, set_up),
         cmocka_unit_test_setup(seven_zips, set_up),
         cmocka_unit_test_setup(compound_files, set_up),
+        cmocka_unit_test_setup(locked_documents, set_up),
         cmocka_unit_test_setup(markers, set_up),
         cmocka_unit_test_setup(names, set_up),
     };
