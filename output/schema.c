@@ -81,9 +81,7 @@ static const struct {
     {SCOPE_auth_check, "method result"},
     {SCOPE_report, "kind"},
     {SCOPE_part, "path mime"},
-    {SCOPE_archived, "name"},
     {SCOPE_odd_url, "flags"},
-    {SCOPE_link_mismatch, "text href"},
 };
 
 /* ["a","b"] from "a b" */
