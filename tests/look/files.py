@@ -122,6 +122,28 @@ def tars():
         expect(name, pack(b'hello'), 'x.' + {'gzip': 'gz', 'bzip2': 'bz2', 'xz': 'xz'}[name], 'application/octet-stream', name, '')
 
 
+def seven_zips():
+    """As 7-Zip writes it: the header that names files and coders compressed, right before what says so."""
+    def number(n):
+        return bytes([n]) if n < 128 else bytes([0x80 | n >> 8, n & 255])
+
+    def archive(header, dict_size):
+        filters = [{'id': lzma.FILTER_LZMA1, 'dict_size': 1 << 16, 'lc': 3, 'lp': 0, 'pb': 2}]
+        packed = lzma.compress(header, lzma.FORMAT_RAW, filters=filters)
+        data = bytes(range(256)) * 40
+        coder = b'\x01\x23\x03\x01\x01\x05\x5d' + dict_size.to_bytes(4, 'little')
+        at = b'\xc0' + len(data).to_bytes(2, 'little')
+        end = b'\x17\x06' + at + b'\x01\x09' + number(len(packed)) + b'\x00\x07\x0b\x01\x00' + coder + b'\x0c' + number(len(header)) + b'\x00\x00'
+        start = (len(data) + len(packed)).to_bytes(8, 'little') + len(end).to_bytes(8, 'little')
+        return b'7z\xbc\xaf\x27\x1c\x00\x04' + bytes(4) + start + bytes(4) + data + packed + end
+
+    plain = b'\x01\x04\x06\x00\x01\x09\x40\x00\x07\x0b\x01\x00\x01\x21\x21\x01\x18' + 'name.txt'.encode('utf-16-le') * 20
+    locked = plain.replace(b'\x01\x21\x21\x01', b'\x02\x24\x06\xf1\x07\x01\x0a\x53')
+    for size in (1 << 16, 0xffffffff):
+        expect(f'7z {size}', archive(plain, size), 'x.7z', '-', '7z', '')
+        expect(f'7z with password {size}', archive(locked, size), 'x.7z', '-', '7z', 'encrypted_archive')
+
+
 def programs():
     """Made by programs that may be there."""
     with tempfile.TemporaryDirectory() as folder:
@@ -157,6 +179,7 @@ def main():
     zips(random.Random(4))
     documents()
     tars()
+    seven_zips()
     programs()
     for problem in problems:
         print(problem)
