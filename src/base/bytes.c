@@ -45,12 +45,27 @@ size_t bytes_index(struct bytes b, uint8_t c)
     return at ? (size_t)(at - b.data) : b.len;
 }
 
+/* The place of c from `from` on, or the length. */
+static size_t index_from(struct bytes b, size_t from, uint8_t c)
+{
+    const uint8_t *at = from < b.len ? memchr(b.data + from, c, b.len - from) : NULL;
+    return at ? (size_t)(at - b.data) : b.len;
+}
+
 size_t bytes_find_nocase(struct bytes b, struct bytes needle)
 {
-    for (size_t i = 0; needle.len <= b.len && i <= b.len - needle.len; i++)
+    if (!needle.len)
+        return 0;
+    uint8_t upper = byte_upper(needle.data[0]), lower = byte_is_letter(upper) ? upper | 0x20 : upper;
+    size_t low = index_from(b, 0, lower), up = lower == upper ? b.len : index_from(b, 0, upper);
+    for (;;) {
+        size_t i = low < up ? low : up;
+        if (i + needle.len > b.len)
+            return SIZE_MAX;
         if (bytes_starts_nocase(bytes_part(b, i, needle.len), needle))
             return i;
-    return SIZE_MAX;
+        *(i == low ? &low : &up) = index_from(b, i + 1, i == low ? lower : upper);
+    }
 }
 
 struct bytes bytes_word(struct bytes *rest)

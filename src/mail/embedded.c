@@ -299,10 +299,24 @@ static void piece(struct embedded *e, struct bytes text, bool to_its_end)
     e->passing = !to_its_end;
 }
 
+/* The lines at the front that no file begins with: nearly all there are. Returns their octets. */
+static size_t skip(struct embedded *e, struct bytes text)
+{
+    size_t at = 0;
+    while (at < text.len && (e->passing || (text.data[at] != 'b' && text.data[at] != '='))) {
+        const uint8_t *feed = memchr(text.data + at, '\n', text.len - at);
+        e->passing = !feed;
+        at = feed ? (size_t)(feed - text.data) + 1 : text.len;
+    }
+    return at;
+}
+
 void embedded_push(struct embedded *e, struct bytes text)
 {
     for (size_t at = 0, n; at < text.len; at += n) {
         struct bytes rest = bytes_part(text, at, SIZE_MAX);
+        if (e->mode == OUTSIDE && !e->len && (n = skip(e, rest)) != 0)
+            continue;
         size_t feed = bytes_index(rest, '\n');
         bool to_its_end = feed < rest.len;
         n = feed + to_its_end;

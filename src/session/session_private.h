@@ -67,6 +67,8 @@ struct session {                      /* awake; see session_rest.c */
     uint32_t changes;                 /* counts calls that change something: an offer goes on while it grows */
     size_t held;                      /* what it takes, as last counted */
     struct session *fresher, *staler; /* the others that are awake */
+    uint32_t counted;                 /* the changes when that was */
+    uint8_t uncounted;                /* packets since then */
     bool recent;                      /* something was done since it was last looked at */
     bool busy;                        /* see session_busy() */
     const struct session_settings *settings;

@@ -15,6 +15,7 @@
 #define TALLY_MOST      16   /* entries, the same */
 #define LOOKS           8    /* sessions looked at in one go for one to be put to rest */
 #define DICTIONARY_MOST 4096
+#define UNCOUNTED_MOST  16 /* packets; each brings a segment at most */
 
 struct resting {
     struct flow *flow;
@@ -180,7 +181,8 @@ static void make_plain(struct session *p, const struct session *s, const struct 
     p->layers = NULL;
     p->state = NULL;
     p->held = 0;
-    p->changes = 0;
+    p->changes = p->counted = 0;
+    p->uncounted = 0;
     p->recent = p->busy = false;
     plain_input(&p->in[CLIENT]);
     plain_input(&p->in[SERVER]);
@@ -325,13 +327,26 @@ static void put_others_to_rest(struct awake *a, const struct session *used)
     }
 }
 
+/* A body that streams by changes little: what is held is not counted anew with each of its packets. */
+static bool is_as_counted(struct session *s)
+{
+    if (s->changes != s->counted || !is_quiet(s) || ++s->uncounted == UNCOUNTED_MOST) {
+        s->counted = s->changes;
+        s->uncounted = 0;
+        return false;
+    }
+    return true;
+}
+
 void session_rest_settle(struct session *s)
 {
     struct awake *a = session_pool_awake(s->settings->pool);
-    size_t held = count_held(s);
-    a->held += held - s->held;
-    s->held = held;
     s->recent = true;
+    if (!is_as_counted(s)) {
+        size_t held = count_held(s);
+        a->held += held - s->held;
+        s->held = held;
+    }
     if (a->held <= a->most)
         return;
     if (a->stalest == s && a->freshest != s) {
