@@ -203,7 +203,8 @@ static const char *judge(struct extract_index *i, const struct about *message, c
 {
     char name[EXTRACT_NAME];
     size_t len = a->file.len < sizeof name ? a->file.len : sizeof name - 1;
-    memcpy(name, a->file.data, len);
+    if (len)
+        memcpy(name, a->file.data, len);
     name[len] = 0;
     const char *omitted = extraction_keep(i->extraction, name, a->size);
     i->omitted += omitted != NULL;

@@ -291,8 +291,10 @@ static void join(struct ipfrag *f, const struct pending *p, struct datagram *ret
 
 static void keep_limit(struct ipfrag *f)
 {
-    while (f->held > f->most)
+    while (f->held > f->most) {
+        assert(f->oldest && !f->oldest->older);
         give_up(f, f->oldest, &f->counts->fragments_evicted);
+    }
 }
 
 static bool usable(struct fragment *fragment)

@@ -20,7 +20,7 @@ struct extract;    /* a file under way */
 
 /* Makes the folder where it does not exist (mode 0700). One that exists must be empty, or hold the index of an earlier
    run. Null, and err says why. The limits (extract_octets, _files, _total) are copied. */
-struct extraction *extraction_open(const char *folder, const struct limits *limits, struct error *err);
+struct extraction *extraction_open(const char *name, const struct limits *limits, struct error *err);
 void extraction_close(struct extraction *x); /* null is none */
 
 const char *extraction_name(const struct extraction *x); /* of the folder */
