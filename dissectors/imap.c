@@ -1,6 +1,5 @@
 /* IMAP4rev2 and rev1 (RFC 9051, 3501), with literals that do not wait (7888), IDLE (2177), SASL-IR (4959), STARTTLS,
-   MULTIAPPEND (3502), CATENATE (4469), BINARY (3516), response codes (5530), and COMPRESS (4978), behind which nothing
-   is read.
+   MULTIAPPEND (3502), CATENATE (4469), BINARY (3516), response codes (5530), and COMPRESS (4978).
 
    A command is a line, and goes on in another one behind each literal; so does a response. Tags pair replies with
    commands, whatever their order. Untagged responses belong to no command: they tell what they tell. */

@@ -157,7 +157,6 @@ enum mode {
     MODE_ANSWER, /* the server asked: the next line is an answer */
     MODE_LAYER,  /* STARTTLS or COMPRESS was sent */
     MODE_DEAF,   /* the client speaks TLS unasked */
-    MODE_IGNORE, /* no dialogue any more */
 };
 
 enum { PHASE_WAITS = 1, PHASE_HIDDEN = 2 }; /* of a command: for a "+"; its reply may repeat a secret */

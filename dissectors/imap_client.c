@@ -137,7 +137,7 @@ static bool is_done(struct session *s, const struct line *line)
     if (!x->idled && !x->lost_any && session_from_start(s))
         return false;
     while ((c = dialogue_next(s, &at)))
-        if (c->kind == VERB_IDLE && c->last.at < line->first.at)
+        if (c->kind == VERB_IDLE && c->last.at <= line->first.at)
             c->last = line->last;
     return true;
 }
@@ -293,7 +293,7 @@ static bool decide(struct session *s, struct input *in)
         imap_begin_tls(s);
     else
         imap_begin_compression(s);
-    return !tls; /* `in` is another one now */
+    return false; /* `in` is another one now */
 }
 
 static bool read_command(struct session *s, struct input *in)
@@ -339,7 +339,6 @@ void imap_read_client(struct session *s, struct input *in)
             moved = decide(s, in);
             break;
         case MODE_DEAF:
-        case MODE_IGNORE:
             moved = input_take(in, UINT64_MAX, &chunk);
             break;
         }

@@ -279,9 +279,10 @@ void imap_begin_tls(struct session *s)
 void imap_begin_compression(struct session *s)
 {
     struct imap *x = session_state(s);
-    session_note(s, NOTE_compressed);
-    x->mode = MODE_IGNORE;
-    session_opaque(s);
+    record_drop(session_facts(s), F_session_compression);
+    record_word(session_facts(s), F_session_compression, "deflate");
+    x->mode = MODE_COMMANDS;
+    session_filter(s, &deflate_filter);
 }
 
 /* The reply to what the client waits for: a literal without "+" is refused, and what comes next is a command; unless

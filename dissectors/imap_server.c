@@ -295,13 +295,9 @@ void imap_read_server(struct session *s, struct input *in)
 {
     struct imap *x = session_state(s);
     struct line line;
-    struct chunk chunk;
     bool filtered = session_is_filtered(s);
     while (session_is_filtered(s) == filtered) { /* else `in` is another one now */
-        if (x->mode == MODE_IGNORE) {
-            if (!input_take(in, UINT64_MAX, &chunk))
-                return;
-        } else if (x->in_literal) {
+        if (x->in_literal) {
             if (!read_server_literal(s, in))
                 return;
         } else {

@@ -29,6 +29,7 @@ static const struct {
     {F_auth_failure_kind, "refused temporary not_offered"},
     {F_auth_failed_at, "user secret"},
     {F_auth_starttls, "not_offered offered accepted refused implicit"},
+    {F_session_compression, "deflate"},
     {F_tls_how, "implicit starttls stls"},
 };
 

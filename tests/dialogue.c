@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include <stdlib.h>
+#include <zlib.h>
 
 #define PAYLOAD_MOST ((size_t)64 << 20)
 
@@ -18,6 +19,7 @@ struct parser {
     struct buf data; /* of the segment that is being read */
     struct step pending;
     bool has_pending;
+    z_stream *streams[2]; /* of what the client and the server send compressed; null before the first */
 };
 
 static bool fail(struct parser *p, const char *what, struct bytes where)
@@ -144,11 +146,46 @@ static void step_add(struct parser *p, const struct step *s)
     d->steps[d->step_count++] = *s;
 }
 
+static void streams_end(struct parser *p)
+{
+    for (int i = 0; i < 2; i++) {
+        if (p->streams[i])
+            deflateEnd(p->streams[i]);
+        free(p->streams[i]);
+        p->streams[i] = NULL;
+    }
+}
+
+/* The text becomes the next piece of its side's raw deflate stream, as COMPRESS (RFC 4978) sends it. */
+static void deflate_segment(struct parser *p)
+{
+    z_stream *z = p->streams[p->pending.server];
+    size_t most;
+    uint8_t *out;
+
+    if (!z) {
+        z = p->streams[p->pending.server] = memory_get(sizeof(*z));
+        deflateInit2(z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+    }
+    most = deflateBound(z, p->data.len) + 64;
+    out = memory_get(most);
+    z->next_in = p->data.data;
+    z->avail_in = (unsigned)p->data.len;
+    z->next_out = out;
+    z->avail_out = (unsigned)most;
+    deflate(z, Z_SYNC_FLUSH);
+    buf_reset(&p->data);
+    buf_add(&p->data, bytes_of(out, most - z->avail_out));
+    free(out);
+}
+
 /* The segment that was being read is complete. */
 static void flush(struct parser *p)
 {
     if (!p->has_pending)
         return;
+    if (p->pending.compressed)
+        deflate_segment(p);
     p->pending.len = p->data.len;
     p->pending.octets = memory_get(p->data.len > 0 ? p->data.len : 1);
     if (p->data.len > 0)
@@ -194,7 +231,8 @@ static bool prefixes(struct parser *p, struct bytes *line, struct step *s)
 static bool same_segment(const struct step *a, const struct step *b)
 {
     return a->server == b->server && a->crossing == b->crossing && a->lost == b->lost && a->dup == b->dup &&
-           a->again == b->again && a->over == 0 && b->over == 0 && a->shift == b->shift;
+           a->again == b->again && a->compressed == b->compressed && a->over == 0 && b->over == 0 &&
+           a->shift == b->shift;
 }
 
 /* Is a turn of that side still going on? A wait does not end it. */
@@ -234,7 +272,8 @@ static bool control(struct parser *p, struct bytes word, struct step *s)
     return true;
 }
 
-/* A turn: [prefixes] C or S, +[N] where it crosses, *N where it repeats, then `: text`, `| text` or `! control`. */
+/* A turn: [prefixes] C or S, z where it is compressed, +[N] where it crosses, *N where it repeats, then `: text`, `|
+ * text` or `! control`. */
 static bool turn(struct parser *p, struct bytes line)
 {
     struct bytes whole = line;
@@ -248,7 +287,11 @@ static bool turn(struct parser *p, struct bytes line)
         return fail(p, "neither a setting nor a turn:", whole);
     s.server = line.data[0] == 'S';
     line = bytes_part(line, 1, SIZE_MAX);
-    if (line.data[0] == '+') {
+    if (line.data[0] == 'z') {
+        s.compressed = true;
+        line = bytes_part(line, 1, SIZE_MAX);
+    }
+    if (line.len > 0 && line.data[0] == '+') {
         line = bytes_part(line, 1, SIZE_MAX);
         if (line.len > 0 && byte_is_digit(line.data[0]) && (!bytes_number(&line, &crossing) || crossing > 1000))
             return fail(p, "bad number of turns in", whole);
@@ -456,6 +499,8 @@ static bool between(struct parser *p, struct bytes line, bool *known)
             return fail(p, "bad duration:", line);
     } else if (bytes_equal(word, BYTES("connection"))) {
         s.kind = STEP_CONNECTION;
+        flush(p);
+        streams_end(p);
         s.ports_on = value.len == 0;
         if (value.len > 0 && !bytes_equal(value, BYTES("same")) && !number_all(value, &s.ports_on))
             return fail(p, "connection takes nothing, `same`, or how many ports further on:", line);
@@ -522,6 +567,7 @@ bool dialogue_file_parse(struct dialogue_file *d, const char *path, struct bytes
     }
     d->head_len = at < text.len ? at : text.len;
     flush(&p);
+    streams_end(&p);
     buf_release(&p.data);
     if (p.closed)
         d->close = CLOSE_NONE;

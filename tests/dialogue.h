@@ -24,6 +24,7 @@ struct step {
     int shift;         /* captured that many packets later than its place */
     int64_t time;      /* STEP_WAIT: ns, may be negative */
     uint64_t ports_on; /* STEP_CONNECTION: how far from the client's port before */
+    bool compressed;   /* its octets continue the deflate stream of its side */
     uint8_t *octets;   /* STEP_DATA: one segment, or more where it is over the segment size */
     size_t len;
 };

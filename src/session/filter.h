@@ -5,20 +5,36 @@
 #include "base/buf.h"
 #include "session/session.h"
 
+/* What one call of pass() may let out: about so many octets, and what it cannot keep back, up to as many more. */
+#define FILTER_ROUND 65536
+#define FILTER_MORE  16384
+
 struct filter {
     const char *name;
     size_t state_size; /* zeroed before, moved between calls, wiped after */
 
     /* Octets of that side are there below the filter: takes them with input_take() and appends to `out` what the side's
-       stream above goes on with. May leave them unread: waiting is not reading. session_patient() is about them. */
+       stream above goes on with. May leave them unread: waiting is not reading. session_patient() is about them. All
+       that comes out of one call gets the mark of the first octet that was unread before it: take no more than
+       input_together() in a call that lets something out. */
     void (*pass)(struct session *s, void *state, enum side side, struct input *below, struct buf *out);
 
     /* The conversation is over: record what is unfinished. Null: nothing to say. */
     void (*close)(struct session *s, void *state);
+
+    /* The memory of what the state owns (memory_cost() of each block), without the state itself; it stays where it is
+       when the state moves. Null: nothing. */
+    size_t (*held)(const void *state);
+
+    /* Frees what the state owns. Null: nothing. */
+    void (*release)(void *state);
 };
 
 /* TLS: what a session begins with that speaks it from the first octet, and what STARTTLS and its kin put in. */
 extern const struct filter tls_filter;
+
+/* COMPRESS=DEFLATE, RFC 4978. */
+extern const struct filter deflate_filter;
 
 /* What the filter that is being offered has below it on that side. */
 struct input *session_below(struct session *s, enum side side);
@@ -31,5 +47,8 @@ void session_unfilter(struct session *s);
 
 /* From here on nothing of either side comes out of the filter: whoever waits for it waits in vain. */
 void session_opaque(struct session *s);
+
+/* The same of one side. */
+void session_opaque_side(struct session *s, enum side side);
 
 #endif

@@ -263,6 +263,11 @@ struct bytes input_peek(const struct input *in)
     return bytes_of(in->data, in->run);
 }
 
+uint64_t input_together(const struct input *in)
+{
+    return in->piece_count && !gap_is_first(in) ? in->pieces[in->piece_first].len : 0;
+}
+
 uint64_t input_at(const struct input *in)
 {
     return in->piece_count ? in->pieces[in->piece_first].origin.at : in->end;

@@ -95,6 +95,10 @@ bool input_gap_ahead(const struct input *in);
 /* The unread octets before the first gap, reading nothing: for telling what they are. */
 struct bytes input_peek(const struct input *in);
 
+/* How many octets, from the next unread one on, travelled together: they have one mark but for their place. 0: a gap
+   stands there, or nothing. */
+uint64_t input_together(const struct input *in);
+
 /* The place of the next unread octet, and of the end of what is here. */
 uint64_t input_at(const struct input *in);
 uint64_t input_end(const struct input *in);

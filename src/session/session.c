@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #define PROBE_ENOUGH 4096 /* octets held after which the choice is made with what there is */
-#define FILTER_ROUND 65536
 
 struct session *session_new(const struct session_settings *settings, struct flow *flow)
 {
@@ -22,13 +21,20 @@ struct session *session_new(const struct session_settings *settings, struct flow
     return s;
 }
 
+static void free_filter(struct layer *l)
+{
+    if (l->filter->release)
+        l->filter->release(l->state);
+    explicit_bzero(l->state, l->filter->state_size);
+    free(l->state);
+}
+
 void session_free(struct session *s)
 {
     s = session_awake(s);
     session_rest_end(s);
     for (unsigned i = 0; i < s->layer_count; i++) {
-        explicit_bzero(s->layers[i].state, s->layers[i].filter->state_size);
-        free(s->layers[i].state);
+        free_filter(&s->layers[i]);
         input_release(&s->layers[i].below[CLIENT]);
         input_release(&s->layers[i].below[SERVER]);
     }
@@ -134,7 +140,7 @@ uint64_t session_early_octets(const struct session *s)
 
 bool session_dark(const struct session *s, enum side side)
 {
-    return s->opaque || tcp_dark(&s->flow->tcp, (int)side);
+    return s->opaque[side] || tcp_dark(&s->flow->tcp, (int)side);
 }
 
 bool session_acks_usable(const struct session *s, enum side side)
@@ -251,15 +257,20 @@ void session_unfilter(struct session *s)
         input_release(&s->in[side]);
         s->in[side] = l->below[side];
     }
-    explicit_bzero(l->state, l->filter->state_size);
-    free(l->state);
+    free_filter(l);
     s->layer_count--;
     s->changes++;
 }
 
 void session_opaque(struct session *s)
 {
-    s->opaque = true;
+    session_opaque_side(s, CLIENT);
+    session_opaque_side(s, SERVER);
+}
+
+void session_opaque_side(struct session *s, enum side side)
+{
+    s->opaque[side] = true;
     s->changes++;
 }
 
@@ -438,6 +449,11 @@ static void choose(struct session *s, bool last_chance)
 
 /* --- offering --- */
 
+static struct input *input_above(struct session *s, unsigned i, enum side side)
+{
+    return i + 1 < s->layer_count ? &s->layers[i + 1].below[side] : &s->in[side];
+}
+
 static void close_inputs(struct session *s)
 {
     for (int side = 0; side < 2; side++) {
@@ -446,34 +462,36 @@ static void close_inputs(struct session *s)
         lowest->closed = done;
         for (unsigned i = 0; i < s->layer_count; i++) {
             done = done && !s->layers[i].below[side].unread;
-            (i + 1 < s->layer_count ? &s->layers[i + 1].below[side] : &s->in[side])->closed = done;
+            input_above(s, i, (enum side)side)->closed = done;
         }
     }
 }
 
-/* Lets one layer take what it can; what comes out goes to the layer above. True: something moved. */
+/* Lets one layer take what it can; what comes out goes to the layer above, unless enough waits there. True: something
+   moved. */
 static bool pass_layer(struct session *s, unsigned i, enum side side)
 {
     struct layer *l = &s->layers[i];
-    struct input *below = &l->below[side];
-    if (!below->unread && !below->closed)
+    struct input *below = &l->below[side], *above = input_above(s, i, side);
+    if ((!below->unread && !below->closed) || above->unread > s->settings->hold)
         return false;
     uint64_t unread = below->unread;
     uint32_t changes = s->changes;
     struct mark first = {0};
     struct buf out;
-    buf_init(&out, FILTER_ROUND + 16384);
+    buf_init(&out, FILTER_ROUND + FILTER_MORE);
     bool any = input_unread(below, &first);
     s->offered = l->below;
     l->filter->pass(s, l->state, side, below, &out);
-    if (out.len && i < s->layer_count) {
+    bool moved = s->changes != changes || out.len || (any && (i >= s->layer_count || below->unread != unread));
+    if (i < s->layer_count) {
         struct origin origin = {first.at, first.seen, first.seen, first.when, first.frame};
-        struct input *above = i + 1 < s->layer_count ? &s->layers[i + 1].below[side] : &s->in[side];
         input_feed(above, buf_bytes(&out), &origin, true);
         input_keep(above);
+        above->end = input_at(below); /* places are those below the filter */
     }
     buf_release(&out);
-    return s->changes != changes || (any && (i >= s->layer_count || l->below[side].unread != unread));
+    return moved;
 }
 
 static void tell_gap(struct session *s, enum side side)
@@ -510,11 +528,10 @@ static bool offer_side(struct session *s, enum side side)
 }
 
 /* Whoever lets more than that pile up although told not to be patient would hold it for ever: read on without him. */
-static void shed(struct session *s, enum side side)
+static void shed(struct session *s, struct input *in)
 {
     struct bytes data;
     struct piece piece;
-    struct input *in = &s->in[side];
     if (in->unread <= 2 * s->settings->hold + 2 * s->settings->limits->line)
         return;
     session_note(s, NOTE_stopped_following);
@@ -566,8 +583,11 @@ static void offer(struct session *s)
         moved |= offer_side(s, CLIENT);
         moved |= offer_side(s, SERVER);
     } while (moved && !is_idle(s));
-    shed(s, CLIENT);
-    shed(s, SERVER);
+    for (int side = 0; side < 2; side++) {
+        shed(s, &s->in[side]);
+        for (unsigned i = 0; i < s->layer_count; i++)
+            shed(s, &s->layers[i].below[side]);
+    }
 }
 
 void session_offer(struct session *s)

@@ -336,9 +336,10 @@ static const char *visibility(const struct session *s)
 {
     if (s->unrecognised)
         return "unrecognised";
-    if (s->implicit_tls && s->opaque)
+    bool opaque = s->opaque[CLIENT] || s->opaque[SERVER];
+    if (s->implicit_tls && opaque)
         return "encrypted";
-    return s->opaque || has_gap(s) || one_sided(s) || !saw_beginning(s) ? "partial" : "full";
+    return opaque || has_gap(s) || one_sided(s) || !saw_beginning(s) ? "partial" : "full";
 }
 
 void session_emit_own(struct session *s, bool last, enum close how)

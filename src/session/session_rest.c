@@ -83,7 +83,8 @@ static size_t inputs_held(const struct session *s)
 {
     size_t held = input_held(&s->in[CLIENT]) + input_held(&s->in[SERVER]);
     for (unsigned i = 0; i < s->layer_count; i++) {
-        held += memory_cost(s->layers[i].filter->state_size);
+        const struct filter *f = s->layers[i].filter;
+        held += memory_cost(f->state_size) + (f->held ? f->held(s->layers[i].state) : 0);
         held += input_held(&s->layers[i].below[CLIENT]) + input_held(&s->layers[i].below[SERVER]);
     }
     return held;

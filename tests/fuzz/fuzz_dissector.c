@@ -1,27 +1,9 @@
 /* Conversations on one protocol's port (FUZZ_PROTOCOL, a name in dissectors.def): input as turns.h says. */
-#include "base/clock.h"
-#include "drain.h"
+#include "conversation.h"
 #include "session/dissector.h"
-#include "turns.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct side_state {
-    uint32_t next;     /* sequence number of the next octet */
-    uint32_t received; /* what it acknowledges */
-};
-
-struct conversation {
-    struct drain *drain;
-    struct side_state sides[2];
-    unsigned mode;
-    int64_t now;
-    uint64_t frame;
-    uint16_t port, ip_id;
-    struct packet late; /* to be captured after the next */
-    bool has_late;
-};
 
 static uint16_t port_of(const char *name)
 {
@@ -31,93 +13,22 @@ static uint16_t port_of(const char *name)
     abort();
 }
 
-static struct packet packet_of(struct conversation *c, bool server, uint8_t flags, uint32_t seq, struct bytes payload)
-{
-    struct packet p = {.when = c->now += 10 * CLOCK_MS, .tcp_flags = flags, .seq = seq, .payload = payload};
-
-    p.ip_version = (c->mode & TURNS_IPV6) ? 6 : 4;
-    p.src.octets[0] = p.dst.octets[0] = 10;
-    p.src.octets[3] = server ? 2 : 1;
-    p.dst.octets[3] = server ? 1 : 2;
-    p.sport = server ? c->port : 40000;
-    p.dport = server ? 40000 : c->port;
-    p.payload_wire = (uint32_t)payload.len;
-    p.ip_id = p.tcp_sum = ++c->ip_id;
-    p.frame = ++c->frame;
-    if (!(c->mode & TURNS_NO_ACKS) && (flags & (TCP_SYN | TCP_ACK)) != TCP_SYN) {
-        p.tcp_flags |= TCP_ACK;
-        p.ack = (c->mode & TURNS_ZERO_ACKS) ? 0 : c->sides[server].received;
-    }
-    return p;
-}
-
-static void handshake(struct conversation *c)
-{
-    struct packet p = packet_of(c, false, TCP_SYN, c->sides[0].next - 1, (struct bytes){0});
-
-    drain_packet(c->drain, &p);
-    p = packet_of(c, true, TCP_SYN | TCP_ACK, c->sides[1].next - 1, (struct bytes){0});
-    drain_packet(c->drain, &p);
-    p = packet_of(c, false, TCP_ACK, c->sides[0].next, (struct bytes){0});
-    drain_packet(c->drain, &p);
-}
-
-static void turn(struct conversation *c, unsigned how, struct bytes text)
-{
-    bool server = (how & TURN_SERVER) != 0;
-    struct side_state *me = c->sides + server, *other = c->sides + !server;
-    uint32_t back = (how & TURN_OVERLAPS) ? (uint32_t)(text.len < 8 ? text.len : 8) : 0;
-    uint8_t flags = TCP_PSH;
-    struct packet p;
-
-    if (how & TURN_FIN)
-        flags |= TCP_FIN;
-    if (how & TURN_RST)
-        flags |= TCP_RST;
-    if (how & TURN_WAITS)
-        c->now += 4 * CLOCK_S;
-    if (!(how & TURN_CROSSES))
-        me->received = other->next;
-    p = packet_of(c, server, flags, me->next - back, text);
-    me->next += (uint32_t)text.len - back + ((how & TURN_FIN) != 0);
-    if (how & TURN_LOST)
-        return;
-    if ((how & TURN_LATE) && !c->has_late) {
-        c->late = p;
-        c->has_late = true;
-        return;
-    }
-    drain_packet(c->drain, &p);
-    if (c->has_late) {
-        c->late.when = c->now;
-        drain_packet(c->drain, &c->late);
-        c->has_late = false;
-    }
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct conversation c = {.now = INT64_C(1767225600) * CLOCK_S, .port = port_of(FUZZ_PROTOCOL)};
+    struct conversation c;
     size_t at = 1;
 
     if (size == 0)
         return 0;
-    c.mode = data[0];
-    c.drain = drain_new((c.mode & TURNS_TIGHT) != 0);
-    c.sides[0] = (struct side_state){1001, 500001};
-    c.sides[1] = (struct side_state){500001, 1001};
-    if (!(c.mode & TURNS_MIDSTREAM))
-        handshake(&c);
+    conversation_begin(&c, port_of(FUZZ_PROTOCOL), data[0]);
     while (size - at >= 3) {
         size_t len = data[at + 1] | (size_t)data[at + 2] << 8, left = size - at - 3;
 
         if (len > left)
             len = left;
-        turn(&c, data[at], bytes_of(data + at + 3, len));
+        conversation_turn(&c, data[at], bytes_of(data + at + 3, len));
         at += 3 + len;
     }
-    if (c.has_late)
-        drain_packet(c.drain, &c.late);
-    drain_free(c.drain);
+    conversation_end(&c);
     return 0;
 }
