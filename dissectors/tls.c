@@ -1,13 +1,19 @@
 /* TLS under a dialogue (RFC 8446, 5246; STARTTLS: RFC 3207, 2595): without keys nothing comes out. Its records are
-   walked by their headers, to count octets and to see whether the handshake came to its end.
+   walked, and what the handshake tells in clear is told.
 
    After STARTTLS the first octets of both directions decide what really follows: TLS, perhaps behind clear text that
    somebody put there; or clear text on both sides, where the tap is behind a device that decrypts. */
+#include "base/clock.h"
 #include "session/filter.h"
+#include "tls_handshake.h"
+#include "tls_names.h"
 
-enum { TYPE_CHANGE_CIPHER = 20, TYPE_APPLICATION = 23 };
+enum { TYPE_CHANGE_CIPHER = 20, TYPE_ALERT = 21, TYPE_HANDSHAKE = 22, TYPE_APPLICATION = 23 };
 
-#define LINE_MOST 4096 /* of clear text */
+#define HEADER_SIZE   5
+#define LINE_MOST     4096 /* of clear text */
+#define FINISHED_SIZE 53   /* TLS 1.3: the least a Finished takes when encrypted; an alert takes 19 */
+#define FLIGHTS       4
 
 enum look { LOOK_NOTHING, LOOK_TLS, LOOK_TEXT };
 
@@ -15,15 +21,32 @@ struct direction {
     uint64_t clear;       /* octets before the first TLS record */
     uint64_t application; /* octets in records of application data */
     uint32_t left;        /* of the record being walked */
-    uint8_t header[5], header_len;
-    bool begun; /* the first TLS record was met */
-    bool lost;  /* where records begin is not known any more */
+    uint8_t header[HEADER_SIZE], header_len;
+    uint8_t alert[2], alert_len; /* of an alert in clear */
+    bool begun;                  /* the first TLS record was met */
+    bool lost;                   /* where records begin is not known any more */
+    bool adrift;                 /* it was lost; what comes next may be a header all the same */
     bool changed_cipher, has_application;
+    bool finished;      /* the Finished was met: up to TLS 1.2 the first handshake record behind ChangeCipherSpec */
+    bool finished13;    /* from TLS 1.3 on the first record of the client that has room for it */
+    int64_t begun_when; /* of the first octet of TLS */
+    int64_t finished_when, finished13_when; /* of their last octets */
+    uint64_t finished13_at;                 /* place of the record */
+    uint64_t begun_seen;                    /* what the sender of the first record had received */
+    uint64_t handshake;                     /* TLS 1.3: of `application`, up to the end of the Finished */
+    struct mark record;                     /* the first octet of the one being walked */
+};
+
+struct flight { /* records of application data of the server whose sender had received equally much */
+    uint64_t seen, octets;
 };
 
 struct tls {
     struct direction side[2];
     struct mark first, last;
+    struct handshake *handshake;    /* null until the first record */
+    struct flight flights[FLIGHTS]; /* what more there are is added to the last */
+    uint8_t flight_count;
     bool decided, marked, implicit;
 };
 
@@ -65,27 +88,149 @@ static size_t clear_text(struct bytes octets)
     return octets.len;
 }
 
-/* Walks whole and partial records by their headers. */
-static void walk(struct direction *d, struct bytes octets)
+static void count_application(struct tls *t, enum side side, size_t n)
 {
-    size_t i = 0;
-    while (i < octets.len && !d->lost) {
-        if (d->left) {
-            size_t n = octets.len - i < d->left ? octets.len - i : d->left;
-            d->left -= (uint32_t)n;
-            d->application += d->header[0] == TYPE_APPLICATION ? n : 0;
-            i += n;
-            continue;
+    struct direction *d = &t->side[side];
+    d->application += n;
+    if (side == SERVER)
+        t->flights[t->flight_count - 1].octets += n;
+}
+
+/* Which octets of the server belong to the handshake is known when the client's Finished is: those sent before. */
+static void begin_flight(struct tls *t, uint64_t seen)
+{
+    unsigned n = t->flight_count;
+    if (!n || (t->flights[n - 1].seen != seen && n < FLIGHTS))
+        t->flights[t->flight_count++] = (struct flight){.seen = seen};
+    else if (t->flights[n - 1].seen < seen)
+        t->flights[n - 1].seen = seen;
+}
+
+static void end_record(struct tls *t, enum side side, int64_t when)
+{
+    struct direction *d = &t->side[side];
+    unsigned len = (unsigned)d->header[3] << 8 | d->header[4];
+    d->header_len = 0;
+    d->adrift = false;
+    switch (d->header[0]) {
+    case TYPE_CHANGE_CIPHER:
+        d->changed_cipher = true;
+        break;
+    case TYPE_ALERT:
+        if (len == sizeof d->alert && d->alert_len == len) /* an encrypted one is longer */
+            handshake_alert(t->handshake, side, d->alert);
+        d->alert_len = 0;
+        break;
+    case TYPE_HANDSHAKE:
+        if (d->changed_cipher && !d->finished) {
+            d->finished = true;
+            d->finished_when = when;
         }
-        d->header[d->header_len++] = octets.data[i++];
-        if (d->header_len < sizeof d->header)
-            continue;
-        d->header_len = 0;
-        d->left = (uint32_t)d->header[3] << 8 | d->header[4];
-        d->changed_cipher |= d->header[0] == TYPE_CHANGE_CIPHER;
-        d->has_application |= d->header[0] == TYPE_APPLICATION;
-        d->lost = !is_record(d->header, sizeof d->header);
+        break;
+    case TYPE_APPLICATION:
+        if (side == CLIENT && !d->finished13 && len >= FINISHED_SIZE && d->record.seen > d->begun_seen) {
+            d->finished13 = true;
+            d->finished13_when = when;
+            d->finished13_at = d->record.at;
+            d->handshake = d->application;
+        }
+        break;
+    default:
+        break;
     }
+}
+
+static void begin_record(struct session *s, struct tls *t, enum side side)
+{
+    struct direction *d = &t->side[side];
+    d->left = (uint32_t)d->header[3] << 8 | d->header[4];
+    if (!is_record(d->header, sizeof d->header) || (d->adrift && d->left > 16384 + 2048)) {
+        d->lost = true;
+        return;
+    }
+    if (!t->handshake)
+        t->handshake = handshake_new(session_limits(s));
+    if (d->adrift)
+        handshake_gap(t->handshake, side, SIZE_MAX);
+    if (d->header[0] != TYPE_APPLICATION)
+        return;
+    d->has_application = true;
+    if (side == SERVER)
+        begin_flight(t, d->record.seen);
+}
+
+/* Handshake records behind ChangeCipherSpec are encrypted; but behind a HelloRetryRequest, of TLS 1.3, it means
+ * nothing.
+ */
+static bool is_in_clear(const struct tls *t, enum side side)
+{
+    return !t->side[side].changed_cipher || t->handshake->server.is_retry;
+}
+
+static void take_content(struct tls *t, enum side side, const struct chunk *chunk)
+{
+    struct direction *d = &t->side[side];
+    switch (d->header[0]) {
+    case TYPE_APPLICATION:
+        count_application(t, side, chunk->bytes.len);
+        break;
+    case TYPE_HANDSHAKE:
+        if (is_in_clear(t, side))
+            handshake_octets(t->handshake, side, chunk->bytes, chunk->last.when);
+        break;
+    case TYPE_ALERT:
+        for (size_t i = 0; i < chunk->bytes.len && d->alert_len < sizeof d->alert; i++)
+            d->alert[d->alert_len++] = chunk->bytes.data[i];
+        break;
+    default:
+        break;
+    }
+}
+
+/* Takes octets up to the end of the header, or of the record. */
+static void walk(struct session *s, struct tls *t, enum side side, const struct chunk *chunk)
+{
+    struct direction *d = &t->side[side];
+    if (d->lost)
+        return;
+    if (d->header_len == HEADER_SIZE) {
+        take_content(t, side, chunk);
+        d->left -= (uint32_t)chunk->bytes.len;
+    } else {
+        if (!d->header_len)
+            d->record = chunk->first;
+        memcpy(d->header + d->header_len, chunk->bytes.data, chunk->bytes.len);
+        d->header_len = (uint8_t)(d->header_len + chunk->bytes.len);
+        if (d->header_len < HEADER_SIZE)
+            return;
+        begin_record(s, t, side);
+    }
+    if (!d->left && !d->lost)
+        end_record(t, side, chunk->last.when);
+}
+
+/* Lost octets inside a record leave its end known; else the next octets may begin a record, or not. */
+static void walk_gap(struct tls *t, enum side side, const struct chunk *chunk)
+{
+    struct direction *d = &t->side[side];
+    if (d->header_len < HEADER_SIZE) {
+        d->header_len = 0;
+        d->adrift = true;
+        return;
+    }
+    if (d->header[0] == TYPE_HANDSHAKE && is_in_clear(t, side))
+        handshake_gap(t->handshake, side, chunk->bytes.len);
+    d->left -= (uint32_t)chunk->bytes.len;
+    if (!d->left)
+        end_record(t, side, chunk->last.when);
+}
+
+/* What may be taken in one go: nothing beyond the end of the header, or of the record. */
+static uint64_t portion(const struct direction *d)
+{
+    if (d->lost)
+        return UINT64_MAX;
+    return d->header_len < HEADER_SIZE ? (uint64_t)(HEADER_SIZE - d->header_len) : d->left;
 }
 
 static void take_mark(struct tls *t, const struct chunk *chunk)
@@ -125,6 +270,13 @@ static bool take_clear(struct session *s, struct tls *t, enum side side, struct 
     return d->begun || clear;
 }
 
+/* Is what it says all told? Then it does not matter which side is read first. */
+static bool is_past_handshake(const struct tls *t)
+{
+    const struct direction *c = &t->side[CLIENT], *v = &t->side[SERVER];
+    return (c->lost || c->has_application || c->finished) && (v->lost || v->has_application || v->finished);
+}
+
 static void consume(struct session *s, struct tls *t, enum side side, struct input *below)
 {
     struct direction *d = &t->side[side];
@@ -132,12 +284,18 @@ static void consume(struct session *s, struct tls *t, enum side side, struct inp
     while (!d->begun)
         if (!take_clear(s, t, side, below))
             return;
-    while (input_take(below, UINT64_MAX, &chunk)) {
+    while (is_past_handshake(t) || !session_behind(s, side)) {
+        if (!input_take(below, portion(d), &chunk))
+            return;
         take_mark(t, &chunk);
+        if (!d->begun_when) {
+            d->begun_when = chunk.first.when;
+            d->begun_seen = chunk.first.seen;
+        }
         if (chunk.bytes.data)
-            walk(d, chunk.bytes);
-        else
-            d->lost = true;
+            walk(s, t, side, &chunk);
+        else if (!d->lost)
+            walk_gap(t, side, &chunk);
     }
 }
 
@@ -187,20 +345,83 @@ static void write_clear(struct session *s, const struct tls *t)
         session_note(s, NOTE_tls_injection);
 }
 
+static bool is_tls13(const struct tls *t)
+{
+    return t->handshake && handshake_version(t->handshake) >= TLS_1_3;
+}
+
+static bool is_established(const struct tls *t)
+{
+    const struct direction *c = &t->side[CLIENT], *v = &t->side[SERVER];
+    uint16_t version = t->handshake ? handshake_version(t->handshake) : 0;
+    if (version >= TLS_1_3)
+        return c->finished13 && v->has_application;
+    if (c->changed_cipher && v->changed_cipher)
+        return true;
+    if (version)
+        return c->has_application || v->has_application;
+    return c->has_application && (v->has_application || c->finished || c->finished13);
+}
+
+/* Octets behind the handshake. In TLS 1.3 its last part looks like all that follows: of the client it is taken to end
+   with the first record that has room for a Finished, of the server it is what was sent before that was received. */
+static uint64_t octets_behind(const struct tls *t, enum side side)
+{
+    const struct direction *c = &t->side[CLIENT];
+    uint64_t octets = 0;
+    if (!is_tls13(t))
+        return t->side[side].application;
+    if (side == CLIENT)
+        return c->application - c->handshake;
+    for (unsigned i = 0; i < t->flight_count; i++)
+        if (c->finished13 && t->flights[i].seen > c->finished13_at)
+            octets += t->flights[i].octets;
+    return octets;
+}
+
+static void write_duration(const struct tls *t, struct record *r)
+{
+    const struct direction *c = &t->side[CLIENT], *v = &t->side[SERVER];
+    int64_t end = c->finished_when > v->finished_when ? c->finished_when : v->finished_when;
+    bool known = is_tls13(t) ? c->finished13 : c->finished && v->finished;
+    if (is_tls13(t))
+        end = c->finished13_when;
+    if (known && t->handshake->client.known && end >= c->begun_when)
+        record_number(r, F_tls_handshake_us, (uint64_t)((end - c->begun_when) / CLOCK_US));
+}
+
+static void write_record(struct session *s, const struct tls *t)
+{
+    struct record *r = session_record(s, KIND_tls, 1);
+    record_word(r, F_tls_how, t->implicit ? "implicit" : session_is_proto(s, "pop3") ? "stls" : "starttls");
+    record_boolean(r, F_tls_established, is_established(t));
+    if (t->handshake) {
+        record_join(r, t->handshake->facts);
+        write_duration(t, r);
+    }
+    record_number(r, F_tls_bytes_c2s, octets_behind(t, CLIENT));
+    record_number(r, F_tls_bytes_s2c, octets_behind(t, SERVER));
+    session_emit(s, r, &t->first, &t->last);
+}
+
 static void close(struct session *s, void *state)
 {
     struct tls *t = state;
-    const struct direction *c = &t->side[CLIENT], *v = &t->side[SERVER];
     write_clear(s, t);
-    if (!t->marked || (!c->begun && !v->begun))
-        return;
-    struct record *r = session_record(s, KIND_tls, 1);
-    record_word(r, F_tls_how, t->implicit ? "implicit" : session_is_proto(s, "pop3") ? "stls" : "starttls");
-    record_boolean(r, F_tls_established,
-                   (c->has_application && v->has_application) || (c->changed_cipher && v->changed_cipher));
-    record_number(r, F_tls_bytes_c2s, c->application);
-    record_number(r, F_tls_bytes_s2c, v->application);
-    session_emit(s, r, &t->first, &t->last);
+    if (t->marked && (t->side[CLIENT].begun || t->side[SERVER].begun))
+        write_record(s, t);
+}
+
+static void release(void *state)
+{
+    struct tls *t = state;
+    handshake_free(t->handshake);
+}
+
+static size_t held(const void *state)
+{
+    const struct tls *t = state;
+    return t->handshake ? handshake_held(t->handshake) : 0;
 }
 
 const struct filter tls_filter = {
@@ -208,4 +429,6 @@ const struct filter tls_filter = {
     .state_size = sizeof(struct tls),
     .pass = pass,
     .close = close,
+    .held = held,
+    .release = release,
 };

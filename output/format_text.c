@@ -276,8 +276,19 @@ static void put_tls(struct text *t)
         plain_add(t->out, fields_text(f, F_tls_version), WORD_COLUMNS);
         put(t, ", ");
     }
+    if (fields_has(f, F_tls_sni)) {
+        put(t, "to ");
+        plain_add(t->out, fields_text(f, F_tls_sni), TEXT_COLUMNS);
+        put(t, ", ");
+    }
     bool ok = fields_number(f, F_tls_established);
     coloured(t, ok ? GOOD : WARN, ok ? BYTES("established") : BYTES("not established"));
+    if (fields_has(f, F_tls_alert)) {
+        put(t, ", ");
+        plain_add(t->out, fields_text(f, F_tls_alert_from), WORD_COLUMNS);
+        put(t, " says ");
+        plain_add(t->out, fields_text(f, F_tls_alert), WORD_COLUMNS);
+    }
     put(t, ", ");
     plain_add_size(t->out, fields_number(f, F_tls_bytes_c2s));
     put(t, " > ");

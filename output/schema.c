@@ -31,6 +31,7 @@ static const struct {
     {F_auth_starttls, "not_offered offered accepted refused implicit"},
     {F_session_compression, "deflate"},
     {F_tls_how, "implicit starttls stls"},
+    {F_tls_alert_from, "client server"},
 };
 
 static const struct {
@@ -61,6 +62,10 @@ static const struct {
     {F_part_sha256, "\"pattern\":\"^[0-9a-f]{64}$\""},
     {F_part_md5, "\"pattern\":\"^[0-9a-f]{32}$\""},
     {F_part_magic, "\"pattern\":\"^[0-9a-z_]+$\""},
+    {F_cert_sha256, "\"pattern\":\"^[0-9a-f]{64}$\""},
+    {F_tls_chain, "\"pattern\":\"^[0-9a-f]{64}$\""},
+    {F_tls_ja3, "\"pattern\":\"^[0-9a-f]{32}$\""},
+    {F_tls_ja3s, "\"pattern\":\"^[0-9a-f]{32}$\""},
     {F_message_eod, "\"pattern\":\"^(CR|LF|NUL|\\\\.)+$\""},
     {F_eod_odd_form, "\"pattern\":\"^(CR|LF|NUL|\\\\.)+$\""},
 };

@@ -27,6 +27,7 @@ static const char *const dropped[] = {
     "iface",
     "pcap_file",
     "greeting_at_us",
+    "handshake_us",
     "latency_us",
     "date_ahead_us",
     "date_behind_us",

@@ -38,6 +38,7 @@ enum {
     INSIDE_odd_urls = SCOPE_odd_url,
     INSIDE_link_mismatch = SCOPE_link_mismatch,
     INSIDE_ntlm = SCOPE_ntlm,
+    INSIDE_cert = SCOPE_cert,
 };
 
 #define INNER_TEXT(name)    SCOPE_all

@@ -176,13 +176,19 @@ bool session_overheld(const struct session *s, enum side side)
     return s->offered[side].unread > s->settings->hold;
 }
 
+/* To a filter that lets nothing out, what stands below it is not dark. */
+static bool is_dark(const struct session *s, enum side side)
+{
+    return s->offered == s->in ? session_dark(s, side) : tcp_dark(&s->flow->tcp, (int)side);
+}
+
 bool session_behind(struct session *s, enum side side)
 {
     const struct input *in = &s->offered[side], *other = &s->offered[side_other(side)];
     struct mark first;
     if (s->ending || session_overheld(s, side) || !input_unread(in, &first))
         return false;
-    if (session_dark(s, side_other(side)) || (other->closed && !other->unread))
+    if (is_dark(s, side_other(side)) || (other->closed && !other->unread))
         return false;
     uint64_t there = other->unread || other->end ? input_at(other) : 0;
     return first.seen > there && (there || tcp_start(&s->flow->tcp, (int)side_other(side)) != first.seen);
@@ -195,7 +201,7 @@ bool session_patient(struct session *s, enum side side)
     uint64_t knows;
     if (s->ending || session_overheld(s, side) || !input_unread(in, &first))
         return false;
-    if (session_dark(s, side_other(side)))
+    if (is_dark(s, side_other(side)))
         return false;
     if (session_behind(s, side))
         return true;

@@ -1,12 +1,19 @@
-/* Conversations on one protocol's port (FUZZ_PROTOCOL, a name in dissectors.def): input as turns.h says. */
+/* Conversations on one protocol's port (FUZZ_PROTOCOL, a name in dissectors.def), or on FUZZ_PORT: input as turns.h
+   says. */
 #include "conversation.h"
 #include "session/dissector.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#ifndef FUZZ_PORT
+#define FUZZ_PORT 0
+#endif
+
 static uint16_t port_of(const char *name)
 {
+    if (FUZZ_PORT)
+        return FUZZ_PORT;
     for (size_t i = 0; dissectors[i]; i++)
         if (strcmp(dissectors[i]->names[0], name) == 0)
             return dissectors[i]->ports[0].port;

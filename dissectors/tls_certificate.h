@@ -1,0 +1,15 @@
+/* The certificates of a server, where they travel in clear: TLS 1.2 and before (RFC 5246 section 7.4.2, 5280). */
+#ifndef MAILTAP_DISSECTORS_TLS_CERTIFICATE_H
+#define MAILTAP_DISSECTORS_TLS_CERTIFICATE_H
+
+#include "base/bytes.h"
+#include "record/record.h"
+
+/* The certificates that are told of; more of them are named in `truncated`. */
+#define TLS_CERTIFICATES_MOST 10
+
+/* The first in F_tls_cert, the others as F_tls_chain. `list`: each behind its length, in three octets. `when`: the time
+   of the capture, ns. `name`: what the client asked for, or nothing. */
+void tls_certificates_write(struct record *r, struct bytes list, int64_t when, struct bytes name);
+
+#endif

@@ -1,0 +1,58 @@
+/* The handshake of TLS (RFC 8446, 5246) as far as it travels in clear: its messages put together from records, and what
+   they say. */
+#ifndef MAILTAP_DISSECTORS_TLS_HANDSHAKE_H
+#define MAILTAP_DISSECTORS_TLS_HANDSHAKE_H
+
+#include "base/buf.h"
+#include "session/session.h"
+#include "tls_hello.h"
+
+struct handshake_side {
+    struct buf message; /* the one under way, from its head on */
+    uint32_t skip;      /* octets left of one that nobody asks for */
+    bool lost;          /* where messages begin is not known */
+};
+
+struct handshake {
+    const struct limits *limits;
+    struct record *facts; /* F_tls_... */
+    struct handshake_side side[2];
+    struct client_hello_kept { /* of the ClientHello */
+        uint8_t random[TLS_RANDOM_SIZE], session_id[32];
+        uint8_t session_id_len;
+        bool known;
+    } client;
+    struct server_hello_kept {
+        uint8_t random[TLS_RANDOM_SIZE];
+        uint16_t version, cipher;
+        bool known;
+        bool is_retry;
+        bool encrypt_then_mac;
+        bool resumed;
+    } server;
+    bool has_alert, is_fatal;
+};
+
+/* The limits (tls_handshake) are kept by reference. */
+struct handshake *handshake_new(const struct limits *limits);
+void handshake_free(struct handshake *h);
+
+/* What it takes of memory. */
+size_t handshake_held(const struct handshake *h);
+
+/* Octets of that side's handshake records, in order. `when`: capture time of the last of them. */
+void handshake_octets(struct handshake *h, enum side side, struct bytes octets, int64_t when);
+
+/* So many of them were lost; SIZE_MAX: nobody knows how many. */
+void handshake_gap(struct handshake *h, enum side side, size_t len);
+
+/* An alert in clear. */
+void handshake_alert(struct handshake *h, enum side side, const uint8_t alert[static 2]);
+
+/* The version agreed on, or 0. */
+uint16_t handshake_version(const struct handshake *h);
+
+/* Nothing more of it comes in clear: gives memory back. */
+void handshake_over(struct handshake *h);
+
+#endif
