@@ -1,8 +1,8 @@
 /* Records as NDJSON (RFC 8259): one object per line, keys in the order of fields.def whatever order they came in,
    the items of a list together and in the order they came in. Written directly: nothing is allocated per record once
    the buffers have grown. */
+#include "base/utf8.h"
 #include "format.h"
-#include "utf8.h"
 
 #include "base/clock.h"
 #include "base/memory.h"

@@ -274,6 +274,7 @@ static void summary_open(void *state, bool colour)
     s->senders = topk_new(SUMMARY_PLACES);
     s->domains = topk_new(SUMMARY_PLACES);
     s->clear_servers = topk_new(SUMMARY_PLACES);
+    s->alerts = topk_new(SUMMARY_PLACES);
 }
 
 static void add_time(struct summary *s)
@@ -308,6 +309,10 @@ static void summary_record(void *state, const struct record *r, struct buf *out)
         s->handshakes_failed += !fields_number(&s->fields, F_tls_established);
         s->tls_octets += fields_number(&s->fields, F_tls_bytes_c2s) + fields_number(&s->fields, F_tls_bytes_s2c);
         break;
+    case KIND_alert:
+        if (fields_is(&s->fields, F_alert_state, "new"))
+            topk_add(s->alerts, fields_text(&s->fields, F_alert_rule));
+        break;
     case KIND_stats:
         add_stats(s, r);
         return;
@@ -324,6 +329,7 @@ static void summary_finish(void *state, struct buf *out)
     topk_free(s->senders);
     topk_free(s->domains);
     topk_free(s->clear_servers);
+    topk_free(s->alerts);
     for (size_t i = 0; i < s->verb_count; i++)
         free(s->verbs[i].latency);
 }

@@ -76,8 +76,8 @@ static void put_envelope(struct text *t)
     buf_add(t->out, bytes_of(time + 11, 15)); /* the time of day */
     colour(t, OFF);
     put(t, " ");
-    if (!fields_has(&t->fields, F_all_client_ip))
-        return;
+    if (!fields_has(&t->fields, F_all_client_port))
+        return; /* about no connection, or about several */
     plain_add(t->out, fields_text(&t->fields, F_all_proto), WORD_COLUMNS);
     put(t, " ");
     put_endpoint(t, F_all_client_ip, F_all_client_port);
@@ -297,6 +297,35 @@ static void put_tls(struct text *t)
     put_quality(t);
 }
 
+static void put_alert(struct text *t)
+{
+    const struct fields *f = &t->fields;
+    struct bytes severity = fields_text(f, F_alert_severity);
+    colour(t, BOLD);
+    put(t, "alert ");
+    colour(t, OFF);
+    bool loud = bytes_equal(severity, BYTES("high")) || bytes_equal(severity, BYTES("critical"));
+    coloured(t, loud ? BAD : bytes_equal(severity, BYTES("medium")) ? WARN : OFF, severity);
+    put(t, " ");
+    plain_add(t->out, fields_text(f, F_alert_rule), WORD_COLUMNS);
+    if (!fields_is(f, F_alert_state, "new")) {
+        put(t, " (");
+        plain_add(t->out, fields_text(f, F_alert_state), WORD_COLUMNS);
+        put(t, ")");
+    }
+    struct fields *g = &t->group;
+    size_t at = 0;
+    if (fields_group(g, t->record, F_alert_entity, &at)) {
+        put(t, " ");
+        plain_add(t->out, fields_text(g, F_entity_kind), WORD_COLUMNS);
+        put(t, " ");
+        plain_add(t->out, fields_text(g, F_entity_value), ADDRESS_COLUMNS);
+    }
+    put(t, ": ");
+    plain_add(t->out, fields_text(f, F_alert_reason), 4 * TEXT_COLUMNS);
+    put_quality(t);
+}
+
 static void put_stats(struct text *t)
 {
     colour(t, BOLD);
@@ -341,6 +370,9 @@ static void text_record(void *state, const struct record *r, struct buf *out)
         break;
     case KIND_tls:
         put_tls(t);
+        break;
+    case KIND_alert:
+        put_alert(t);
         break;
     case KIND_stats:
         put_stats(t);

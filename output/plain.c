@@ -1,7 +1,7 @@
 /* Hostile text, sizes and times for people's eyes. */
 #include "plain.h"
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>

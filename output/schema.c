@@ -32,6 +32,11 @@ static const struct {
     {F_session_compression, "deflate"},
     {F_tls_how, "implicit starttls stls"},
     {F_tls_alert_from, "client server"},
+    {F_alert_severity, "info low medium high critical"},
+    {F_alert_confidence, "low medium high"},
+    {F_alert_state, "new update end"},
+    {F_alert_category, "reconnaissance relay credentials encryption protocol content capture"},
+    {F_entity_kind, "client_ip server_ip user domain message session"},
 };
 
 static const struct {
@@ -55,6 +60,9 @@ static const struct {
     {F_rcpt_code, "\"minimum\":100,\"maximum\":599"},
     {F_rcpt_final_code, "\"minimum\":100,\"maximum\":599"},
     {F_auth_code, "\"minimum\":100,\"maximum\":599"},
+    {F_alert_rule, "\"pattern\":\"^[a-z0-9_.-]+$\""},
+    {F_alert_alert_id, "\"pattern\":\"^[0-9a-f]{32}$\""},
+    {F_evidence_frame, "\"minimum\":1"},
     {F_message_sha256, "\"pattern\":\"^[0-9a-f]{64}$\""},
     {F_message_body_sha256, "\"pattern\":\"^[0-9a-f]{64}$\""},
     {F_report_status, "\"pattern\":\"^[245]\\\\.[0-9]{1,3}\\\\.[0-9]{1,3}$\""},
@@ -79,6 +87,9 @@ static const struct {
     {SCOPE_message, "index via"},
     {SCOPE_auth, "mech result encrypted"},
     {SCOPE_tls, "how established"},
+    {SCOPE_alert, "rule rule_id rule_rev alert_id title severity state entity start_ts count reason"},
+    {SCOPE_entity, "kind value"},
+    {SCOPE_evidence, "ts text"},
     {SCOPE_stats, "interval_us capture"},
     {SCOPE_command, "verb"},
     {SCOPE_rcpt, "addr"},
@@ -261,7 +272,9 @@ void schema_write(struct buf *out)
         buf_printf(out,
                    "%s\n  {\"if\":{\"properties\":{\"type\":{\"const\":\"%s\"}}},\"then\":{\"$ref\":\"#/$defs/%s\"",
                    k ? "," : "", name, name);
-        if (k != KIND_stats) { /* what belongs to a connection */
+        if (k == KIND_alert)
+            buf_add_string(out, ",\"required\":[\"end_ts\"]");
+        else if (k != KIND_stats) { /* what belongs to a connection */
             buf_add_string(out, ",\"required\":");
             put_words(out, "end_ts uid proto client_ip client_port server_ip server_port");
         }

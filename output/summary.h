@@ -88,7 +88,7 @@ struct summary {
     struct summary_traffic traffic[SUMMARY_PROTOS];
     struct summary_funnel funnel;
     uint64_t verdicts[SUMMARY_VERDICTS], recipients[SUMMARY_VERDICTS], content_octets;
-    struct topk *servers, *clients, *senders, *domains, *clear_servers;
+    struct topk *servers, *clients, *senders, *domains, *clear_servers, *alerts;
     struct summary_verb verbs[SUMMARY_VERBS];
     size_t verb_count;
     uint64_t verbs_left_out; /* commands whose verb found no place */

@@ -9,6 +9,7 @@
 
 #define INDENT        2
 #define TOP           8
+#define ALERTS        40 /* more than there are rules */
 #define KEY_COLUMNS   34
 #define VERB_ROWS     32
 #define VERB_COLUMNS  18
@@ -381,6 +382,23 @@ static void write_unseen(struct report *r)
     finish_table(r, &t);
 }
 
+/* Which rules spoke, and of how many. */
+static void write_alerts(struct report *r)
+{
+    struct topk_entry top[ALERTS];
+    size_t count = topk_top(r->s->alerts, top, ALERTS);
+    struct table t;
+    if (!count)
+        return;
+    table_init(&t, "lr");
+    for (size_t i = 0; i < count; i++) {
+        plain_add(table_cell(&t), top[i].key, SUMMARY_WORD_SIZE);
+        table_number(&t, top[i].count);
+    }
+    heading(r, "Alerts (mailtap --explain RULE)");
+    finish_table(r, &t);
+}
+
 /* Every counter of the final stats record that is not 0: packets, connections, errors. */
 static void write_counters(struct report *r)
 {
@@ -419,6 +437,7 @@ void summary_write(const struct summary *s, struct buf *out)
         write_commands(&r);
         write_logins(&r);
         write_oddities(&r);
+        write_alerts(&r);
         write_unseen(&r);
     }
     write_counters(&r);

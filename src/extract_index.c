@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/memory.h"
-#include "output/utf8.h"
+#include "base/utf8.h"
 
 enum { WAITING_MOST = 16 << 20, WAITING = 64 << 10 };
 

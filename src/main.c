@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include "capture/source.h"
+#include "detect/detection.h"
 #include "output/schema.h"
 #include "pipeline.h"
+#include "stored.h"
 
 static volatile sig_atomic_t stop;
 
@@ -61,12 +63,24 @@ static int interfaces(void)
     return fflush(stdout) == 0 ? EXIT_DONE : EXIT_DAMAGED;
 }
 
+static int explain(const struct options *o)
+{
+    struct error err;
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    bool known = detection_explain(o->explain, &text);
+    bool written = known && fwrite(text.data, 1, text.len, stdout) == text.len && fflush(stdout) == 0;
+    buf_release(&text);
+    error_set(&err, "there is no rule '%s'; --rules lists them", o->explain);
+    return !known ? say(&err, EXIT_USAGE) : written ? EXIT_DONE : EXIT_DAMAGED;
+}
+
 static int run(const struct options *o)
 {
     struct error err = {0};
     int code;
     catch_signals();
-    code = say(&err, (int)pipeline_run(o, &stop, &err));
+    code = say(&err, (int)(o->record_count ? stored_run(o, &stop, &err) : pipeline_run(o, &stop, &err)));
     return stop ? 128 + stop : code;
 }
 
@@ -81,6 +95,10 @@ static int act(const struct options *o)
         return print(options_limits);
     case ACTION_SCHEMA:
         return print(schema_write);
+    case ACTION_RULES:
+        return print(detection_rules);
+    case ACTION_EXPLAIN:
+        return explain(o);
     case ACTION_VERSION:
         return print(version);
     case ACTION_INTERFACES:

@@ -11,6 +11,7 @@
 
 enum option_key {
     OPTION_READ,
+    OPTION_RECORDS,
     OPTION_INTERFACE,
     OPTION_OUTPUT,
     OPTION_WRITE,
@@ -34,6 +35,10 @@ enum option_key {
     OPTION_JOBS,
     OPTION_PRIVACY,
     OPTION_PRIVACY_KEY,
+    OPTION_LOCAL_NETS,
+    OPTION_LOCAL_DOMAINS,
+    OPTION_MAIL_SERVERS,
+    OPTION_SET,
     OPTION_STATS,
     OPTION_SENSOR,
     OPTION_COLOR,
@@ -42,6 +47,8 @@ enum option_key {
     OPTION_VERBOSE,
     OPTION_INTERFACES,
     OPTION_SCHEMA,
+    OPTION_RULES,
+    OPTION_EXPLAIN,
     OPTION_VERSION,
     OPTION_HELP,
     OPTION_KEYS
@@ -49,13 +56,14 @@ enum option_key {
 
 const struct option_info option_infos[] = {
     [OPTION_READ] = {"read", "FILE", "pcap or pcapng file, also .gz .zst .lz4 .xz; - is standard input", 'r'},
+    [OPTION_RECORDS] = {"records", "FILE", "records that json wrote, in place of packets; - is standard input", 0},
     [OPTION_INTERFACE] = {"interface", "NAME", "capture from this interface, or any", 'i'},
     [OPTION_OUTPUT] = {"output", "FORMAT[:TARGET]", "json, text or summary, to a file or - (standard output)", 'o'},
     [OPTION_WRITE] = {"write", "FILE", NULL, 'w'},
     [OPTION_EXTRACT] = {"extract", "FOLDER", NULL, 0},
     [OPTION_EXTRACT_KINDS] = {"extract-kinds", "KINDS", "packets; messages and parts as files", 0},
-    [OPTION_COUNT] = {"count", "NUMBER", "stop after this many packets", 'c'},
-    [OPTION_SNAPLEN] = {"snapshot-length", "OCTETS", "of each packet, from an interface (262144)", 's'},
+    [OPTION_COUNT] = {"count", "NUMBER", NULL, 'c'},
+    [OPTION_SNAPLEN] = {"snapshot-length", "OCTETS", "packets in all; of each", 's'},
     [OPTION_NO_PROMISCUOUS] = {"no-promiscuous-mode", NULL, "leave the interface as it is", 'p'},
     [OPTION_PORTS] = {"ports", "LIST", "TCP ports to look at (25,465,587,2525,24,110,995,143,993)", 0},
     [OPTION_ANY_PORT] = {"any-port", NULL, "look at every TCP connection; what is no mail has no record", 0},
@@ -68,10 +76,14 @@ const struct option_info option_infos[] = {
     [OPTION_HASH] = {"hash", "WHAT", NULL, 0},
     [OPTION_MD5] = {"md5", NULL, NULL, 0},
     [OPTION_NO_CONTENT] = {"no-content", NULL, "SHA-256 of parts, all or none; MD5, too; envelopes only", 0},
-    [OPTION_LIMIT] = {"limit", "NAME=VALUE", "change a limit; --limit help lists them", 0},
-    [OPTION_JOBS] = {"jobs", "NUMBER", "threads that follow connections (one per processor)", 'j'},
+    [OPTION_LIMIT] = {"limit", "NAME=VALUE", NULL, 0},
+    [OPTION_JOBS] = {"jobs", "NUMBER", "--limit help lists them; threads (one per processor)", 'j'},
     [OPTION_PRIVACY] = {"privacy", "LEVEL", NULL, 0},
     [OPTION_PRIVACY_KEY] = {"privacy-key", "FILE", "what names persons: keep (default), hash or drop", 0},
+    [OPTION_LOCAL_NETS] = {"local-nets", "LIST", NULL, 0},
+    [OPTION_LOCAL_DOMAINS] = {"local-domains", "LIST", "what is ours, for the rules", 0},
+    [OPTION_MAIL_SERVERS] = {"mail-servers", "LIST", NULL, 0},
+    [OPTION_SET] = {"set", "RULE.NAME=NUMBER", "servers that may relay; a number of a rule", 0},
     [OPTION_STATS] = {"stats", "SECONDS", NULL, 0},
     [OPTION_SENSOR] = {"sensor", "NAME", "a stats record each time; a name in every record", 0},
     [OPTION_COLOR] = {"color", "WHEN", NULL, 0},
@@ -80,8 +92,10 @@ const struct option_info option_infos[] = {
     [OPTION_VERBOSE] = {"verbose", NULL, "less, or more, on standard error", 'v'},
     [OPTION_INTERFACES] = {"list-interfaces", NULL, NULL, 'D'},
     [OPTION_SCHEMA] = {"schema", NULL, NULL, 0},
+    [OPTION_RULES] = {"rules", NULL, NULL, 0},
+    [OPTION_EXPLAIN] = {"explain", "RULE", NULL, 0},
     [OPTION_VERSION] = {"version", NULL, NULL, 0},
-    [OPTION_HELP] = {"help", NULL, "print that and exit", 'h'},
+    [OPTION_HELP] = {"help", NULL, "print, exit", 'h'},
 };
 
 const unsigned option_count = OPTION_KEYS;
@@ -326,12 +340,23 @@ static bool read_file(struct options *o, const char *name, struct error *err)
     return true;
 }
 
+static bool read_records(struct options *o, const char *name, struct error *err)
+{
+    for (unsigned i = 0; i < o->record_count; i++)
+        if (!strcmp(name, "-") && !strcmp(o->records[i], "-"))
+            return error_set(err, "standard input can be read once only; --records - was given twice");
+    add_name(&o->records, &o->record_count, name);
+    return true;
+}
+
 static bool apply(struct options *o, enum option_key key, const char *text, struct error *err)
 {
     uint64_t value = 0;
     switch (key) {
     case OPTION_READ:
         return read_file(o, text, err);
+    case OPTION_RECORDS:
+        return read_records(o, text, err);
     case OPTION_INTERFACE:
         add_name(&o->interfaces, &o->interface_count, text);
         return true;
@@ -396,6 +421,14 @@ static bool apply(struct options *o, enum option_key key, const char *text, stru
     case OPTION_PRIVACY_KEY:
         o->privacy_key = text;
         return true;
+    case OPTION_LOCAL_NETS:
+        return detect_settings_nets(&o->detect, text, err);
+    case OPTION_LOCAL_DOMAINS:
+        return detect_settings_domains(&o->detect, text, err);
+    case OPTION_MAIL_SERVERS:
+        return detect_settings_servers(&o->detect, text, err);
+    case OPTION_SET:
+        return detect_settings_set(&o->detect, text, err);
     case OPTION_STATS:
         return seconds(key, text, &o->stats, err);
     case OPTION_SENSOR:
@@ -415,6 +448,13 @@ static bool apply(struct options *o, enum option_key key, const char *text, stru
         return true;
     case OPTION_SCHEMA:
         o->action = ACTION_SCHEMA;
+        return true;
+    case OPTION_RULES:
+        o->action = ACTION_RULES;
+        return true;
+    case OPTION_EXPLAIN:
+        o->action = ACTION_EXPLAIN;
+        o->explain = text;
         return true;
     case OPTION_VERSION:
         o->action = ACTION_VERSION;
@@ -518,10 +558,12 @@ static bool complete_privacy(const struct options *o, struct error *err)
 
 static bool complete(struct options *o, bool terminal, struct error *err)
 {
-    const char *usual = !terminal ? "json" : o->file_count ? "summary" : "text";
+    const char *usual = !terminal ? "json" : o->file_count || o->record_count ? "summary" : "text";
     if (o->action != ACTION_RUN)
         return true;
-    if (!o->file_count && !o->interface_count)
+    if (o->record_count && (o->file_count || o->interface_count || o->write || o->extract || o->filter))
+        return error_set(err, "--records reads what was made of packets; -r, -i, -w, --extract and filters are for packets");
+    if (!o->file_count && !o->interface_count && !o->record_count)
         return error_set(err, "nothing to read: name a capture file with -r FILE or an interface with -i NAME "
                               "(mailtap -D lists them); see mailtap --help");
     if (o->file_count && o->interface_count)
@@ -538,6 +580,7 @@ bool options_parse(struct options *o, int argc, char **argv, bool terminal, stru
     int value;
     *o = (struct options){.snaplen = SNAPLEN_MAX, .promiscuous = true};
     engine_settings_init(&o->engine);
+    detect_settings_init(&o->detect);
     getopt_tables(longs, letters);
     opterr = 0;
     optind = 0; /* start afresh: the tests parse more than once */
@@ -554,6 +597,8 @@ bool options_parse(struct options *o, int argc, char **argv, bool terminal, stru
 void options_release(struct options *o)
 {
     free(o->files);
+    free(o->records);
+    detect_settings_release(&o->detect);
     free(o->interfaces);
     free(o->outputs);
     free(o->filter);

@@ -4,6 +4,7 @@
 #define MAILTAP_OPTIONS_H
 
 #include "base/error.h"
+#include "detect/settings.h"
 #include "engine.h"
 #include "output/format.h"
 #include "privacy.h"
@@ -20,7 +21,7 @@ struct option_info {
 extern const struct option_info option_infos[]; /* in the order of --help */
 extern const unsigned option_count;
 
-enum options_action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_SCHEMA, ACTION_INTERFACES, ACTION_LIMITS };
+enum options_action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_SCHEMA, ACTION_INTERFACES, ACTION_LIMITS, ACTION_RULES, ACTION_EXPLAIN };
 
 enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 
@@ -31,8 +32,8 @@ struct output_choice {
 
 struct options {
     enum options_action action;
-    const char **files, **interfaces;
-    unsigned file_count, interface_count;
+    const char **files, **interfaces, **records;
+    unsigned file_count, interface_count, record_count;
     struct output_choice *outputs; /* after options_parse empty only with -w - */
     unsigned output_count;
     enum privacy_level privacy;
@@ -49,6 +50,8 @@ struct options {
     enum when colour, progress;
     uint16_t *ports;               /* what engine.ports points to, if --ports was given */
     struct engine_settings engine; /* emit is left null */
+    struct detect_settings detect;
+    const char *explain; /* a rule's name, for ACTION_EXPLAIN */
 };
 
 /* Reads the arguments, which must outlive the options. `terminal`: standard output is one, which decides the output

@@ -17,7 +17,7 @@
 
 enum { KEY_LEAST = 16, KEY_MOST = 4096, KEY_RANDOM = 32, HASH_OCTETS = 8, WORD_MOST = 32, HOLD_MOST = 1 << 20 };
 
-enum treatment { PRIVATE, PUBLIC, ADDRESS, CLOSED, SPOKEN, ARGUMENT };
+enum treatment { PRIVATE, PUBLIC, ADDRESS, CLOSED, SPOKEN, ARGUMENT, ENTITY };
 
 static const uint8_t treatments[FIELD_COUNT] = {
 #define PRIVACY(scope, field, treatment) [F_##scope##_##field] = treatment,
@@ -38,6 +38,7 @@ struct privacy {
     uint64_t unnamed; /* of the COUNTS being copied: what its dropped keys count */
     bool numbers;     /* the command's arguments may be numbers that name nobody */
     bool path;        /* it has an address in its argument */
+    bool host;        /* the alert is about an IP address */
 };
 
 static bool read_key(const char *name, uint8_t key[static KEY_MOST], size_t *len, struct error *err)
@@ -286,8 +287,9 @@ static bool treat(struct privacy *p, enum treatment how, struct bytes text)
             return true;
         }
         break;
+    case ENTITY:
     case ADDRESS:
-        kept = !text.len;
+        kept = !text.len || (how == ENTITY && p->host);
         if (!kept && p->level == PRIVACY_HASH) {
             add_address(p, text);
             return true;
@@ -337,6 +339,8 @@ static void copy(struct privacy *p, struct record *to, const struct entry *e)
     } else if (type == COUNTS) {
         copy_count(p, to, e);
     } else {
+        if (e->field == F_entity_kind && !e->end)
+            p->host = bytes_find_nocase(e->text, BYTES("_ip")) != SIZE_MAX;
         if (type == GROUP || type == GROUPS)
             p->numbers = p->path = false;
         record_copy(to, e);

@@ -1,6 +1,7 @@
 #include "recorder.h"
 
 #include "base/memory.h"
+#include "detect/detection.h"
 #include "extract_index.h"
 #include "sinks.h"
 
@@ -21,6 +22,8 @@ struct recorder {
     struct extract_index *index; /* null without --extract */
     bool unextracted;            /* a file failed: records go on */
     struct origin *origins;      /* room for every file */
+    struct detection *detection;
+    struct record *held; /* stored: final counters, which stand behind the last alerts; or null */
     atomic_uint origin_count;
     struct stats stats;
     uint64_t records[STATS_KINDS];
@@ -61,6 +64,7 @@ struct recorder *recorder_new(const struct options *o, struct extraction *extrac
     r->packets = packets;
     r->privacy = privacy;
     r->index = index;
+    r->detection = detection_new(&o->detect, &o->engine.limits);
     r->origins = memory_get((o->file_count + 1) * sizeof *r->origins);
     r->stats = (struct stats){.sensor = o->engine.sensor, .live = o->interface_count > 0};
     return r;
@@ -70,6 +74,7 @@ static void recorder_free(struct recorder *r)
 {
     privacy_free(r->privacy);
     extract_index_free(r->index);
+    detection_free(r->detection);
     free(r->origins);
     free(r);
 }
@@ -128,6 +133,24 @@ static void write_record(struct recorder *r, struct record *record)
     record_free(record);
 }
 
+/* What the rules said since. */
+static void write_alerts(struct recorder *r)
+{
+    for (struct record *alert; (alert = detection_next(r->detection)) != NULL;) {
+        r->records[KIND_alert]++;
+        write_record(r, alert);
+    }
+}
+
+/* A record that nothing is to be added to: what the rules say of it follows it. */
+static void take_settled(struct recorder *r, struct record *record)
+{
+    r->records[record_kind(record)]++;
+    detection_see(r->detection, record);
+    write_record(r, record);
+    write_alerts(r);
+}
+
 static void take_record(struct recorder *r, struct record *record)
 {
     const struct options *o = r->options;
@@ -138,8 +161,7 @@ static void take_record(struct recorder *r, struct record *record)
         record_text(record, F_all_iface, bytes_of_string(o->interfaces[0]));
     if (r->index)
         record = extract_index_take(r->index, record);
-    r->records[record_kind(record)]++;
-    write_record(r, record);
+    take_settled(r, record);
 }
 
 static void complete(struct recorder *r, struct stats_counts *counts)
@@ -148,6 +170,7 @@ static void complete(struct recorder *r, struct stats_counts *counts)
     counts->records_dropped = sinks_dropped(r->sinks);
     if (r->index)
         counts->files_omitted = extract_index_omitted(r->index);
+    detection_counts(r->detection, &counts->detection);
     if (r->packets)
         packets_counts(r->packets, &counts->packets_written, &counts->packets_unwritten);
 }
@@ -158,7 +181,10 @@ static void take_cut(struct recorder *r, struct cut *cut)
     if (cut->shares)
         return;
     complete(r, &cut->counts);
-    write_record(r, stats_interval(&r->stats, &cut->span, &cut->counts, &r->options->engine.limits));
+    struct record *record = stats_interval(&r->stats, &cut->span, &cut->counts, &r->options->engine.limits);
+    detection_see(r->detection, record);
+    write_record(r, record);
+    write_alerts(r);
     free(cut);
 }
 
@@ -268,16 +294,9 @@ void recorder_progress(struct recorder *r, uint64_t packets)
                                                       .messages = r->records[KIND_message]});
 }
 
-bool recorder_close(struct recorder *r, const struct stats_span *span, const struct stats_counts *counts,
-                    struct error *err)
+static bool close_outputs(struct recorder *r, struct error *err)
 {
-    struct stats_counts all = *counts;
     uint64_t dropped = 0;
-    flush_index(r);
-    if (r->packets)
-        r->failed |= !packets_finish(r->packets, r->failed ? NULL : &r->err);
-    complete(r, &all);
-    write_record(r, stats_final(&r->stats, span, &all, &r->options->engine.limits));
     bool failed = r->failed, unextracted = r->unextracted;
     if (failed)
         *err = r->err;
@@ -287,9 +306,64 @@ bool recorder_close(struct recorder *r, const struct stats_span *span, const str
     return well && !failed && !dropped && !unextracted;
 }
 
+/* The rules see the last counters, and say what they have still to say before these are written. */
+static void finish_detection(struct recorder *r, const struct record *counters)
+{
+    if (counters)
+        detection_see(r->detection, counters);
+    detection_finish(r->detection);
+    write_alerts(r);
+}
+
+bool recorder_close(struct recorder *r, const struct stats_span *span, const struct stats_counts *counts,
+                    struct error *err)
+{
+    struct stats_counts all = *counts;
+    flush_index(r);
+    if (r->packets)
+        r->failed |= !packets_finish(r->packets, r->failed ? NULL : &r->err);
+    complete(r, &all);
+    struct stats before = r->stats;
+    struct record *counters = stats_final(&r->stats, span, &all, &r->options->engine.limits);
+    finish_detection(r, counters);
+    record_free(counters); /* how many alerts there are was not known yet */
+    r->stats = before;
+    all = *counts;
+    complete(r, &all);
+    write_record(r, stats_final(&r->stats, span, &all, &r->options->engine.limits));
+    return close_outputs(r, err);
+}
+
+/* --- stored records --- */
+
+void recorder_stored(struct recorder *r, struct record *record)
+{
+    if (r->held) {
+        write_record(r, r->held);
+        r->held = NULL;
+    }
+    if (record_kind(record) == KIND_stats && record_has(record, F_stats_final)) {
+        detection_see(r->detection, record);
+        write_alerts(r);
+        r->held = record;
+    } else {
+        take_settled(r, record);
+    }
+}
+
+bool recorder_close_stored(struct recorder *r, struct error *err)
+{
+    finish_detection(r, NULL);
+    if (r->held)
+        write_record(r, r->held);
+    r->held = NULL;
+    return close_outputs(r, err);
+}
+
 void recorder_abandon(struct recorder *r)
 {
     sinks_abandon(r->sinks);
     packets_abandon(r->packets);
+    record_free(r->held);
     recorder_free(r);
 }

@@ -72,6 +72,12 @@ bool recorder_over(const struct recorder *r);
 bool recorder_close(struct recorder *r, const struct stats_span *span, const struct stats_counts *counts,
                     struct error *err);
 
+/* A record that was stored, as it was: nothing is added to it. The recorder frees it. */
+void recorder_stored(struct recorder *r, struct record *record);
+
+/* As recorder_close, after stored records, whose stats are theirs. */
+bool recorder_close_stored(struct recorder *r, struct error *err);
+
 /* Frees it without: there was nothing to report on. */
 void recorder_abandon(struct recorder *r);
 

@@ -5,6 +5,7 @@
 
 #include "capture/decode.h"
 #include "capture/source.h"
+#include "detect/detection.h"
 #include "engine.h"
 
 enum { STATS_KINDS = 8 }; /* room for every kind of record; asserted */
@@ -17,6 +18,7 @@ struct stats_counts {
     uint64_t records[STATS_KINDS];
     uint64_t inputs_damaged, inputs_unreadable, records_dropped;
     uint64_t files_omitted;                      /* --extract */
+    struct detection_counts detection;
     uint64_t packets_written, packets_unwritten; /* -w; the second: of mail, as far as known, but there was no room */
 };
 

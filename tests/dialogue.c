@@ -2,6 +2,7 @@
 #include "dialogue.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <zlib.h>
 
@@ -412,6 +413,14 @@ static bool setting_word(struct dialogue_file *d, struct bytes name, struct byte
         return duration(value, &d->interim);
     } else if (bytes_equal(name, BYTES("keep"))) {
         words_add(&d->keep, value);
+    } else if (bytes_equal(name, BYTES("local-nets"))) {
+        texts_add(&d->local_nets, value);
+    } else if (bytes_equal(name, BYTES("local-domains"))) {
+        texts_add(&d->local_domains, value);
+    } else if (bytes_equal(name, BYTES("mail-servers"))) {
+        texts_add(&d->mail_servers, value);
+    } else if (bytes_equal(name, BYTES("set"))) {
+        texts_add(&d->set, value);
     } else if (bytes_equal(name, BYTES("secret"))) {
         texts_add(&d->secrets, value);
         return value.len > 0;
@@ -483,6 +492,36 @@ static bool setting(struct parser *p, struct bytes line, bool *known)
     return ok || fail(p, "bad value in", line);
 }
 
+static bool address(struct bytes text, uint8_t ret[static 4])
+{
+    char copy[16] = "";
+
+    if (text.len < sizeof(copy))
+        memcpy(copy, text.data, text.len);
+    return inet_pton(AF_INET, copy, ret) == 1;
+}
+
+/* same, 7, from 192.0.2.7, to 198.51.100.26, port 143 */
+static bool connection(struct bytes rest, struct step *s)
+{
+    struct bytes word;
+    uint64_t port = 0;
+
+    s->kind = STEP_CONNECTION;
+    s->ports_on = 1;
+    while ((word = bytes_word(&rest)).len > 0) {
+        if (bytes_equal(word, BYTES("same")))
+            s->ports_on = 0;
+        else if (bytes_equal(word, BYTES("from"))   ? !address(bytes_word(&rest), s->from)
+                 : bytes_equal(word, BYTES("to"))   ? !address(bytes_word(&rest), s->to)
+                 : bytes_equal(word, BYTES("port")) ? !number_all(bytes_word(&rest), &port) || port == 0 || port > 65535
+                                                    : !number_all(word, &s->ports_on))
+            return false;
+    }
+    s->port = (uint16_t)port;
+    return true;
+}
+
 /* wait 5s, clock -10s, connection [same], -- */
 static bool between(struct parser *p, struct bytes line, bool *known)
 {
@@ -498,12 +537,10 @@ static bool between(struct parser *p, struct bytes line, bool *known)
         if (!duration(value, &s.time) || (word.data[0] == 'w' && s.time < 0))
             return fail(p, "bad duration:", line);
     } else if (bytes_equal(word, BYTES("connection"))) {
-        s.kind = STEP_CONNECTION;
         flush(p);
         streams_end(p);
-        s.ports_on = value.len == 0;
-        if (value.len > 0 && !bytes_equal(value, BYTES("same")) && !number_all(value, &s.ports_on))
-            return fail(p, "connection takes nothing, `same`, or how many ports further on:", line);
+        if (!connection(value, &s))
+            return fail(p, "connection takes nothing, `same`, how many ports further on, from, to, port:", line);
     } else {
         *known = false;
         return true;
@@ -582,6 +619,10 @@ void dialogue_file_release(struct dialogue_file *d)
         free(d->steps[i].octets);
     free(d->steps);
     free(d->expected);
+    texts_release(&d->local_nets);
+    texts_release(&d->local_domains);
+    texts_release(&d->mail_servers);
+    texts_release(&d->set);
     texts_release(&d->keep);
     texts_release(&d->secrets);
     *d = (struct dialogue_file){0};

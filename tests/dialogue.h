@@ -15,17 +15,19 @@ enum step_kind { STEP_DATA, STEP_FIN, STEP_RST, STEP_SYN, STEP_ACK, STEP_WAIT, S
 
 struct step {
     enum step_kind kind;
-    bool server;       /* who sends */
-    bool turn;         /* the first step of a turn: the other side spoke before, or nobody */
-    unsigned crossing; /* how many turns of the other side its sender had not yet received */
-    bool lost, dup;    /* not captured; captured twice */
-    bool again;        /* sent a second time right after */
-    unsigned over;     /* begins that many octets before its place, over what was sent already */
-    int shift;         /* captured that many packets later than its place */
-    int64_t time;      /* STEP_WAIT: ns, may be negative */
-    uint64_t ports_on; /* STEP_CONNECTION: how far from the client's port before */
-    bool compressed;   /* its octets continue the deflate stream of its side */
-    uint8_t *octets;   /* STEP_DATA: one segment, or more where it is over the segment size */
+    bool server;            /* who sends */
+    bool turn;              /* the first step of a turn: the other side spoke before, or nobody */
+    unsigned crossing;      /* how many turns of the other side its sender had not yet received */
+    bool lost, dup;         /* not captured; captured twice */
+    bool again;             /* sent a second time right after */
+    unsigned over;          /* begins that many octets before its place, over what was sent already */
+    int shift;              /* captured that many packets later than its place */
+    int64_t time;           /* STEP_WAIT: ns, may be negative */
+    uint64_t ports_on;      /* STEP_CONNECTION: how far from the client's port before */
+    uint8_t from[4], to[4]; /* STEP_CONNECTION: IPv4 addresses of client and server; 0.0.0.0: as before */
+    uint16_t port;          /* STEP_CONNECTION: of the server; 0: as before */
+    bool compressed;        /* its octets continue the deflate stream of its side */
+    uint8_t *octets;        /* STEP_DATA: one segment, or more where it is over the segment size */
     size_t len;
 };
 
@@ -67,6 +69,8 @@ struct dialogue_file {
     bool overlap_last;
     struct mail_settings mail; /* without hashes, unless they are asked for */
     struct limits limits;
+
+    struct texts local_nets, local_domains, mail_servers, set; /* as the options of mailtap */
 
     struct texts keep;    /* keys that the normal form keeps though it drops them by default */
     struct texts secrets; /* what no output may hold, in clear or in base64 */

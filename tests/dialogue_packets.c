@@ -27,8 +27,9 @@ struct builder {
     size_t shift_cap;
     struct end ends[2];
     int64_t now;
-    uint16_t client_port;
-    bool connected; /* once at least */
+    uint16_t client_port, server_port;
+    uint8_t v4[2][4]; /* addresses of client and server */
+    bool connected;   /* once at least */
 };
 
 static void acknowledgment(const struct builder *b, bool server, struct packet *p)
@@ -53,17 +54,16 @@ static void acknowledgment(const struct builder *b, bool server, struct packet *
     }
 }
 
-static void address_of(const struct dialogue_file *d, bool server, struct address *a)
+static void address_of(const struct builder *b, bool server, struct address *a)
 {
     static const uint8_t v6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
-    static const uint8_t v4[2][4] = {{192, 0, 2, 1}, {198, 51, 100, 25}};
 
     *a = (struct address){{0}};
-    if (d->ipv6) {
+    if (b->d->ipv6) {
         memcpy(a->octets, v6, sizeof(v6));
         a->octets[15] = server ? 0x25 : 1;
     } else {
-        memcpy(a->octets, v4[server], sizeof(v4[0]));
+        memcpy(a->octets, b->v4[server], sizeof(b->v4[0]));
     }
 }
 
@@ -72,11 +72,11 @@ static struct packet packet_of(struct builder *b, bool server, uint8_t flags, ui
 {
     struct packet p = {.when = b->now, .window = 64240, .tcp_flags = flags, .has_mac = true};
     struct end *me = b->ends + server;
-    uint16_t server_port = b->d->port;
+    uint16_t server_port = b->server_port;
 
     p.ip_version = b->d->ipv6 ? 6 : 4;
-    address_of(b->d, server, &p.src);
-    address_of(b->d, !server, &p.dst);
+    address_of(b, server, &p.src);
+    address_of(b, !server, &p.dst);
     p.sport = server ? server_port : b->client_port;
     p.dport = server ? b->client_port : server_port;
     p.src_mac[0] = p.dst_mac[0] = 2;
@@ -278,6 +278,11 @@ static void step(struct builder *b, size_t at)
     case STEP_CONNECTION:
         disconnect(b);
         b->client_port = (uint16_t)(b->client_port + s->ports_on);
+        if (s->from[0] != 0)
+            memcpy(b->v4[0], s->from, sizeof(s->from));
+        if (s->to[0] != 0)
+            memcpy(b->v4[1], s->to, sizeof(s->to));
+        b->server_port = s->port != 0 ? s->port : b->server_port;
         connect_both(b);
         break;
     }
@@ -363,7 +368,12 @@ static void copies(const struct dialogue_file *d, struct trace *t)
 
 void dialogue_file_packets(const struct dialogue_file *d, struct trace *ret)
 {
-    struct builder b = {.d = d, .out = ret, .now = START, .client_port = CLIENT_PORT};
+    struct builder b = {.d = d,
+                        .out = ret,
+                        .now = START,
+                        .client_port = CLIENT_PORT,
+                        .server_port = d->port,
+                        .v4 = {{192, 0, 2, 1}, {198, 51, 100, 25}}};
 
     *ret = (struct trace){0};
     connect_both(&b);

@@ -2,6 +2,7 @@
 
    dialogue_test FILE...             compares, exit code 1 where one differs
    dialogue_test --refresh FILE...   rewrites what the files expect
+   dialogue_test --alerts [--refresh] FILE...  the same for what the rules say, which alone is then expected
    dialogue_test --pcap OUT FILE     writes the packets, to look at in Wireshark
    dialogue_test --seed OUT FILE     writes them as fuzz_dissector's input
    dialogue_test --print FILE        lists the packets and prints the records as they are */
@@ -57,7 +58,7 @@ static bool same_restless(struct replay_settings settings, const struct trace *t
     return same;
 }
 
-static bool judge(const struct dialogue_file *d, const char *path, struct bytes text, bool refresh)
+static bool judge(const struct dialogue_file *d, const char *path, struct bytes text, bool refresh, bool alerts)
 {
     struct normal normal = {.keep = &d->keep};
     struct replay_settings settings;
@@ -70,6 +71,7 @@ static bool judge(const struct dialogue_file *d, const char *path, struct bytes 
     buf_init(&ndjson, SIZE_MAX);
     buf_init(&form, SIZE_MAX);
     replay_settings(&settings, d);
+    settings.alerts = alerts;
     dialogue_file_packets(d, &trace);
     replay(&settings, &trace, &ndjson);
     if (!refresh && !same_restless(settings, &trace, buf_bytes(&ndjson))) {
@@ -121,7 +123,7 @@ static bool show(const struct dialogue_file *d, const char *mode, const char *ou
     return ok;
 }
 
-static bool run(const char *path, const char *mode, const char *out)
+static bool run(const char *path, const char *mode, const char *out, bool alerts)
 {
     struct dialogue_file d;
     struct error err;
@@ -139,7 +141,7 @@ static bool run(const char *path, const char *mode, const char *out)
     } else if (out || strcmp(mode, "--print") == 0) {
         ok = show(&d, mode, out);
     } else {
-        ok = judge(&d, path, bytes_of(text, len), strcmp(mode, "--refresh") == 0);
+        ok = judge(&d, path, bytes_of(text, len), strcmp(mode, "--refresh") == 0, alerts);
     }
     dialogue_file_release(&d);
     free(text);
@@ -150,8 +152,12 @@ int main(int argc, char **argv)
 {
     const char *mode = "", *out = NULL;
     int first = 1;
-    bool ok = true;
+    bool ok = true, alerts = argc > 1 && strcmp(argv[1], "--alerts") == 0;
 
+    if (alerts) {
+        argv++;
+        argc--;
+    }
     if (argc > 1 && strncmp(argv[1], "--", 2) == 0) {
         mode = argv[1];
         first = 2;
@@ -161,10 +167,10 @@ int main(int argc, char **argv)
             first = argc;
     }
     if (first >= argc) {
-        fputs("usage: dialogue_test [--refresh | --print | --pcap OUT | --seed OUT] FILE...\n", stderr);
+        fputs("usage: dialogue_test [--alerts] [--refresh | --print | --pcap OUT | --seed OUT] FILE...\n", stderr);
         return 2;
     }
     for (; first < argc; first++)
-        ok = run(argv[first], mode, out) && ok;
+        ok = run(argv[first], mode, out, alerts) && ok;
     return ok ? 0 : 1;
 }

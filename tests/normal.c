@@ -31,9 +31,12 @@ static const char *const dropped[] = {
     "latency_us",
     "date_ahead_us",
     "date_behind_us",
+    "alert_id",
+    "start_ts",
     NULL,
 };
 static const char *const dropped_inside[] = {"at_us", "latency_us", "frame", NULL};
+static const char *const dropped_evidence[] = {"uid", "ts", "frame", NULL};
 static const char *const dropped_loose[] = {
     "retrans", "dup_pkts", "late", "late_octets", "conflicting_overlap", "overlap_first", "overlap_last", NULL};
 
@@ -102,7 +105,7 @@ static void write_record(const struct normal *n, struct json_object *record, con
             struct json_object *item = json_object_array_get_idx(value, i);
 
             if (json_object_is_type(item, json_type_object))
-                strip(n, item, dropped_inside);
+                strip(n, item, strcmp(key, "evidence") == 0 ? dropped_evidence : dropped_inside);
             write_line(&below, "  ", key, item);
         }
     }

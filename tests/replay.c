@@ -1,9 +1,11 @@
 /* Replays traces through the engine. */
 #include "replay.h"
 #include "base/memory.h"
+#include "detect/detection.h"
 #include "lanes.h"
 #include "output/format.h"
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct sink {
@@ -11,7 +13,18 @@ struct sink {
     void *state;
     struct buf *out;
     struct order last;
+    struct detection *detection; /* null: all records are written */
 };
+
+static void write_alerts(struct sink *sink)
+{
+    struct record *r;
+
+    while ((r = detection_next(sink->detection)) != NULL) {
+        sink->format->record(sink->state, r, sink->out);
+        record_free(r);
+    }
+}
 
 static void emit(void *arg, const struct order *where, struct record *r)
 {
@@ -19,8 +32,33 @@ static void emit(void *arg, const struct order *where, struct record *r)
 
     assert(!order_before(where, &sink->last));
     sink->last = *where;
-    sink->format->record(sink->state, r, sink->out);
+    if (sink->detection) {
+        detection_see(sink->detection, r);
+        write_alerts(sink);
+    } else {
+        sink->format->record(sink->state, r, sink->out);
+    }
     record_free(r);
+}
+
+/* What the dialogue says of the site: mistakes in it are the test's. */
+static void site_settings(struct detect_settings *s, const struct dialogue_file *d)
+{
+    struct error err = {{0}};
+
+    detect_settings_init(s);
+    for (size_t i = 0; d && i < d->local_nets.count; i++)
+        detect_settings_nets(s, d->local_nets.list[i], &err);
+    for (size_t i = 0; d && i < d->local_domains.count; i++)
+        detect_settings_domains(s, d->local_domains.list[i], &err);
+    for (size_t i = 0; d && i < d->mail_servers.count; i++)
+        detect_settings_servers(s, d->mail_servers.list[i], &err);
+    for (size_t i = 0; d && i < d->set.count; i++)
+        detect_settings_set(s, d->set.list[i], &err);
+    if (err.text[0] != 0) {
+        fprintf(stderr, "%s\n", err.text);
+        abort();
+    }
 }
 
 void replay_settings(struct replay_settings *s, const struct dialogue_file *d)
@@ -36,6 +74,7 @@ void replay_settings(struct replay_settings *s, const struct dialogue_file *d)
     s->overlap_last = d->overlap_last;
     s->mail = d->mail;
     s->limits = d->limits;
+    s->d = d;
 }
 
 void replay_format(const struct replay_settings *s, const struct trace *t, const struct format *format, struct buf *out)
@@ -44,11 +83,15 @@ void replay_format(const struct replay_settings *s, const struct trace *t, const
     struct engine_settings settings;
     struct lanes_clock clock = LANES_CLOCK_INIT;
     struct lanes *l;
+    struct detect_settings site;
 
     assert(sink.format);
     sink.state = memory_get(sink.format->state_size > 0 ? sink.format->state_size : 1);
     if (sink.format->open)
         sink.format->open(sink.state, false);
+    site_settings(&site, s->d);
+    if (s->alerts)
+        sink.detection = detection_new(&site, &s->limits);
     engine_settings_init(&settings);
     settings.limits = s->limits;
     settings.mail = s->mail;
@@ -72,6 +115,12 @@ void replay_format(const struct replay_settings *s, const struct trace *t, const
     }
     lanes_finish(l, ENGINE_EOF);
     lanes_free(l);
+    if (sink.detection) {
+        detection_finish(sink.detection);
+        write_alerts(&sink);
+        detection_free(sink.detection);
+    }
+    detect_settings_release(&site);
     if (sink.format->finish)
         sink.format->finish(sink.state, out);
     free(sink.state);

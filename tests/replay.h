@@ -15,6 +15,8 @@ struct replay_settings {
     bool restless; /* no session is put away; else each is, after every packet */
     struct mail_settings mail;
     struct limits limits;
+    bool alerts;                   /* only what the rules say */
+    const struct dialogue_file *d; /* with what it says of the site; or null */
 };
 
 void replay_settings(struct replay_settings *s, const struct dialogue_file *d);

@@ -37,6 +37,8 @@ enum {
     INSIDE_archive = SCOPE_archived,
     INSIDE_odd_urls = SCOPE_odd_url,
     INSIDE_link_mismatch = SCOPE_link_mismatch,
+    INSIDE_entity = SCOPE_entity,
+    INSIDE_evidence = SCOPE_evidence,
     INSIDE_ntlm = SCOPE_ntlm,
     INSIDE_cert = SCOPE_cert,
 };

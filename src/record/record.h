@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-/* KIND(name, doc): session, message, auth, tls, stats */
+/* KIND(name, doc): session, message, auth, tls, alert, stats */
 enum kind {
 #define KIND(name, doc) KIND_##name,
 #include "kinds.def"

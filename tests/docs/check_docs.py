@@ -2,7 +2,7 @@
 """Do the documents say what the program does?
 
     check_docs.py PROGRAM
-    check_docs.py --fix        writes the lists that repeat .def files into the manual pages
+    check_docs.py --fix [PROGRAM]   writes the lists that repeat .def files (and, of that program, the rules) into the manual pages
 
 Compares --help with mailtap(1), limits.def with mailtap(1), kinds.def, fields.def and notes.def with mailtap-records(5),
 outputs.def with mailtap(1), samples/README.md with samples/, the scripts that README.md and CONTRIBUTING.md name with
@@ -103,8 +103,10 @@ def relist(page, kind, title, lines, keep=r''):
     return page.replace(old, head + kept + '\n'.join(lines) + '\n' + tail)
 
 
-def fix():
+def fix(program):
     page = text('man/mailtap.1')
+    if program:
+        page = relist(page, 'Sh', 'DETECTION', rule_rows(program), keep=r'\.It Sy [^\n]*\n')
     (ROOT / 'man/mailtap.1').write_text(relist(page, 'Sh', 'LIMITS', limit_rows(), keep=r'\.It Sy [^\n]*\n'), encoding='utf-8')
     page = text('man/mailtap-records.5')
     for scope, doc in rows('src/record/kinds.def', 'SCOPE'):
@@ -118,6 +120,40 @@ def fix():
             items += [f'.It Cm {row[0]}', *textwrap.wrap(roff(row[-1]), 79, break_on_hyphens=False)]
         page = relist(page, 'Sh', title, items)
     (ROOT / 'man/mailtap-records.5').write_text(page, encoding='utf-8')
+
+
+def rule_rows(program):
+    """What --rules lists, as the rows of DETECTION."""
+    said = subprocess.run([program, '--rules'], capture_output=True, text=True, check=True).stdout
+    return [f'.It {r} Ta {severity} Ta {roff(title)}' for r, severity, title in re.findall(r'^(\S+) +(\S+) +(.+)$', said, re.M)]
+
+
+def rules(program, page):
+    """detectors.def, --rules, --explain, the manual and the schema name the same rules, each with its whole page."""
+    named = sorted(r[0] for r in rows('src/detect/detectors.def', 'DETECTOR'))
+    table = rule_rows(program)
+    compare('DETECTION of mailtap(1)', table, [line for line in re.findall(r'^\.It .*$', section(page, 'Sh', 'DETECTION'), re.M) if ' Sy ' not in line])
+    ids = [line.split()[1] for line in table]
+    compare('--rules', named, sorted(i.split('.')[1] for i in ids))
+    numbers = []
+    for rule in ids:
+        told = subprocess.run([program, '--explain', rule], capture_output=True, text=True, check=True).stdout
+        numbers += re.findall(r'\(rule (\d+), revision \d+\)', told)
+        for title in ('What it means', 'What proves it', 'When it may be wrong', 'What to do'):
+            text_of = re.search(r'^%s\n((?:    .*\n)+)' % title, told, re.M)
+            if not text_of or len(text_of.group(1)) < 80:
+                problems.append(f'--explain {rule} says too little under "{title}"')
+        if not list((ROOT / 'tests/alerts').glob(f'*-{rule.split(".")[1]}-*.txt')):
+            problems.append(f'no dialogue tests/alerts/*-{rule.split(".")[1]}-*.txt')
+    if len(set(numbers)) != len(ids):
+        problems.append('two rules have one number')
+    defs = json.loads(subprocess.run([program, '--schema'], capture_output=True, text=True, check=True).stdout)['$defs']
+    categories = set(defs['alert']['properties']['category']['enum'])
+    for rule in ids:
+        told = subprocess.run([program, '--explain', rule], capture_output=True, text=True, check=True).stdout
+        category = re.search(r'; (\w+), usually', told).group(1)
+        if category not in categories:
+            problems.append(f'category {category} of {rule} is not in the schema')
 
 
 def formats(page):
@@ -152,10 +188,10 @@ def schema(program):
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
     if sys.argv[1] == '--fix':
-        fix()
+        fix(str(pathlib.Path(sys.argv[2]).resolve()) if len(sys.argv) > 2 else None)
         return
     program = str(pathlib.Path(sys.argv[1]).resolve())
     command, kinds = text('man/mailtap.1'), text('man/mailtap-records.5')
@@ -163,6 +199,7 @@ def main():
     limits(command)
     records(kinds)
     formats(command)
+    rules(program, command)
     samples()
     scripts()
     lint()

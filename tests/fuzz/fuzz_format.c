@@ -1,8 +1,8 @@
 /* Octets become a record with any fields in any order. Its JSON must be a line that json-c reads strictly, with every
    key of the record in it once; its text a line of printable UTF-8; the report must be printable too. */
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "output/format.h"
-#include "output/utf8.h"
 
 #include <json-c/json.h>
 #include <stdio.h>

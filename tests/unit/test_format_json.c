@@ -5,9 +5,9 @@
 
 #include <cmocka.h>
 
+#include "base/utf8.h"
 #include "format_fixture.h"
 #include "output/schema.h"
-#include "output/utf8.h"
 
 #include <json-c/json.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* UTF-8 (RFC 3629), one character at a time. */
-#ifndef MAILTAP_OUTPUT_UTF8_H
-#define MAILTAP_OUTPUT_UTF8_H
+#ifndef MAILTAP_BASE_UTF8_H
+#define MAILTAP_BASE_UTF8_H
 
-#include "base/bytes.h"
+#include "bytes.h"
 
 /* The length of what stands at the front of text (not empty): 1 to 4. *ret is the character; or UTF8_BAD where the
    octets are none (overlong forms, surrogates and what is beyond U+10FFFF included), and the length is that of the

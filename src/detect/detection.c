@@ -1,0 +1,676 @@
+#include "detection.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <xxhash.h>
+
+#include "base/memory.h"
+#include "detector.h"
+
+enum { EVIDENCE_TEXT = 240, NAME_MOST = 600, BUCKETS_FIRST = 256 };
+
+struct evidence {
+    int64_t when;
+    uint64_t frame;
+    uint8_t uid_len;
+    uint16_t len;
+    char uid[24];
+    char text[]; /* len octets */
+};
+
+struct profile {
+    struct profile *chain;         /* of its bucket */
+    struct profile *newer, *older; /* of its rule */
+    struct profile *waiting;       /* the next of those that want to speak */
+    uint64_t hash;
+    int64_t first, last; /* events */
+    int64_t touched;     /* capture time when it was last asked for */
+    uint64_t events;
+    uint64_t told; /* count when it last spoke */
+    struct recent *recent;
+    struct distinct *sets[DETECTOR_SETS];
+    struct evidence *evidence[EVIDENCE_MOST];
+    struct host client, server;
+    uint32_t held;    /* octets of memory in all */
+    uint32_t written; /* alerts */
+    uint16_t name_len, name_at;
+    uint8_t rule, evidence_count, quality;
+    uint8_t severity, confidence, told_severity, told_confidence;
+    bool has_client, has_server, port_differs;
+    bool wants, spoken; /* to speak when the record has been seen by all; has spoken */
+    uint16_t server_port;
+    char proto[8], sensor[65];
+    _Alignas(16) uint8_t data[]; /* the rule's, then the name */
+};
+
+struct watch {
+    struct detection *detection;
+    const struct detector *detector;
+    unsigned index;
+    struct profile *newest, *oldest;
+};
+
+struct detection {
+    const struct detect_settings *settings;
+    const struct limits *limits;
+    struct watch *watches;
+    unsigned watch_count, kinds;
+    struct seen seen;
+    struct profile **buckets;
+    size_t bucket_count, entities, memory;
+    uint64_t seed, forgotten;
+    int64_t now, looked; /* the latest time seen, and when entities were last looked through for their age */
+    struct profile *first_waiting, **last_waiting;
+    struct record **alerts;
+    size_t alert_at, alert_count, alert_cap;
+};
+
+struct detection *detection_new(const struct detect_settings *settings, const struct limits *limits)
+{
+    struct detection *d = memory_get(sizeof *d);
+    unsigned count = 0;
+    while (detectors[count])
+        count++;
+    d->settings = settings;
+    d->limits = limits;
+    d->watches = memory_get((count + 1) * sizeof *d->watches);
+    d->watch_count = count;
+    d->now = d->looked = INT64_MIN;
+    if (getrandom(&d->seed, sizeof d->seed, GRND_NONBLOCK) != (ssize_t)sizeof d->seed)
+        d->seed = (uint64_t)(uintptr_t)d; /* it only keeps chains short */
+    for (unsigned i = 0; i < count; i++) {
+        d->watches[i] = (struct watch){.detection = d, .detector = detectors[i], .index = i};
+        if (!settings->silent[i])
+            d->kinds |= detectors[i]->kinds;
+    }
+    d->bucket_count = BUCKETS_FIRST;
+    d->buckets = memory_get(d->bucket_count * sizeof(struct profile *));
+    d->last_waiting = &d->first_waiting;
+    seen_init(&d->seen);
+    return d;
+}
+
+/* --- entities --- */
+
+static void link_newest(struct watch *w, struct profile *e)
+{
+    e->newer = NULL;
+    e->older = w->newest;
+    if (w->newest)
+        w->newest->newer = e;
+    else
+        w->oldest = e;
+    w->newest = e;
+}
+
+static void unlink_entity(struct watch *w, struct profile *e)
+{
+    *(e->newer ? &e->newer->older : &w->newest) = e->older;
+    *(e->older ? &e->older->newer : &w->oldest) = e->newer;
+}
+
+static void profile_free(struct profile *e)
+{
+    for (unsigned i = 0; i < DETECTOR_SETS; i++)
+        free(e->sets[i]);
+    for (unsigned i = 0; i < e->evidence_count; i++)
+        free(e->evidence[i]);
+    free(e->recent);
+    free(e);
+}
+
+static void hold(struct watch *w, struct profile *e, size_t octets)
+{
+    e->held += (uint32_t)octets;
+    w->detection->memory += octets;
+}
+
+static void speak(struct watch *w, struct profile *e, const char *state);
+
+static uint64_t count_of(const struct watch *w, const struct profile *e)
+{
+    struct finding f = {.count = e->events};
+    w->detector->tell(w, e, &f);
+    return f.count;
+}
+
+/* What wanted to speak does, in the order in which it first wanted to. */
+static void hear(struct detection *d)
+{
+    struct profile *e = d->first_waiting, *next;
+    d->first_waiting = NULL;
+    d->last_waiting = &d->first_waiting;
+    for (; e; e = next) {
+        struct watch *w = &d->watches[e->rule];
+        next = e->waiting;
+        e->waiting = NULL;
+        e->wants = false;
+        if (!e->spoken)
+            speak(w, e, "new");
+        else if (e->severity > e->told_severity || e->confidence > e->told_confidence || count_of(w, e) >= 4 * e->told)
+            speak(w, e, "update");
+    }
+}
+
+static void forget(struct watch *w, struct profile *e)
+{
+    struct detection *d = w->detection;
+    if (e->wants)
+        hear(d);
+    if (e->spoken && count_of(w, e) > e->told)
+        speak(w, e, "end");
+    struct profile **place = &d->buckets[e->hash & (d->bucket_count - 1)];
+    while (*place != e)
+        place = &(*place)->chain;
+    *place = e->chain;
+    unlink_entity(w, e);
+    d->entities--;
+    d->memory -= e->held;
+    profile_free(e);
+}
+
+/* Forgets those of all rules to which nothing happened within the rule's window. Once per second is enough. */
+static void expire(struct detection *d)
+{
+    if (d->looked != INT64_MIN && d->now - d->looked < CLOCK_S)
+        return;
+    d->looked = d->now;
+    for (unsigned i = 0; i < d->watch_count; i++) {
+        struct watch *w = &d->watches[i];
+        while (w->oldest && d->now - w->oldest->touched > w->detector->window)
+            forget(w, w->oldest);
+    }
+}
+
+/* Makes room: the entity that was asked for longest ago goes, of whatever rule; never that one. */
+static void make_room(struct detection *d, const struct profile *kept)
+{
+    while (d->memory + d->bucket_count * sizeof(struct profile *) > d->limits->detect) {
+        struct watch *most = NULL;
+        for (unsigned i = 0; i < d->watch_count; i++) {
+            struct watch *w = &d->watches[i];
+            if (w->oldest && w->oldest != kept && (!most || w->oldest->touched < most->oldest->touched))
+                most = w;
+        }
+        if (!most)
+            return;
+        d->forgotten++;
+        forget(most, most->oldest);
+    }
+}
+
+static void more_buckets(struct detection *d)
+{
+    size_t count = d->bucket_count * 2;
+    struct profile **buckets = memory_get(count * sizeof(struct profile *));
+    for (size_t i = 0; i < d->bucket_count; i++)
+        for (struct profile *e = d->buckets[i], *next; e; e = next) {
+            next = e->chain;
+            e->chain = buckets[e->hash & (count - 1)];
+            buckets[e->hash & (count - 1)] = e;
+        }
+    free(d->buckets);
+    d->buckets = buckets;
+    d->bucket_count = count;
+}
+
+static struct bytes key_name(const struct key *key)
+{
+    return bytes_part(key->name, 0, NAME_MOST);
+}
+
+static uint64_t key_hash(const struct watch *w, const struct key *key)
+{
+    uint8_t text[2 * sizeof(struct host) + NAME_MOST + 3];
+    size_t len = 0;
+    struct bytes name = key_name(key);
+    text[len++] = (uint8_t)w->index;
+    text[len++] = (uint8_t)((key->client ? 1 : 0) | (key->server ? 2 : 0));
+    if (key->client)
+        memcpy(text + len, key->client, sizeof *key->client);
+    len += key->client ? sizeof *key->client : 0;
+    if (key->server)
+        memcpy(text + len, key->server, sizeof *key->server);
+    len += key->server ? sizeof *key->server : 0;
+    if (name.len)
+        memcpy(text + len, name.data, name.len);
+    return XXH3_64bits_withSeed(text, len + name.len, w->detection->seed);
+}
+
+static bool matches(const struct watch *w, const struct profile *e, const struct key *key, uint64_t hash)
+{
+    return e->hash == hash && e->rule == w->index && e->has_client == (key->client != NULL) &&
+           e->has_server == (key->server != NULL) && (!key->client || host_equal(&e->client, key->client)) &&
+           (!key->server || host_equal(&e->server, key->server)) && bytes_equal(profile_name(e), key_name(key));
+}
+
+static struct profile *find(struct watch *w, const struct key *key, uint64_t hash)
+{
+    struct detection *d = w->detection;
+    struct profile *e = d->buckets[hash & (d->bucket_count - 1)];
+    while (e && !matches(w, e, key, hash))
+        e = e->chain;
+    if (e && d->now - e->touched > w->detector->window) {
+        forget(w, e);
+        return NULL;
+    }
+    return e;
+}
+
+struct profile *profile_find(struct watch *w, const struct key *key)
+{
+    return find(w, key, key_hash(w, key));
+}
+
+static void copy_word(char *to, size_t size, struct bytes text)
+{
+    size_t len = text.len < size ? text.len : size - 1;
+    if (len)
+        memcpy(to, text.data, len);
+    to[len] = 0;
+}
+
+struct profile *profile_get(struct watch *w, const struct key *key, const struct seen *s)
+{
+    struct detection *d = w->detection;
+    uint64_t hash = key_hash(w, key);
+    struct profile *e = find(w, key, hash);
+    if (e) {
+        unlink_entity(w, e);
+        link_newest(w, e);
+        e->touched = d->now;
+        e->port_differs |= e->server_port != s->server_port;
+        return e;
+    }
+    struct bytes name = key_name(key);
+    size_t size = sizeof *e + w->detector->data_size + name.len;
+    e = memory_get(size);
+    e->hash = hash;
+    e->rule = (uint8_t)w->index;
+    e->touched = d->now;
+    e->has_client = key->client != NULL;
+    e->has_server = key->server != NULL;
+    if (key->client)
+        e->client = *key->client;
+    if (key->server)
+        e->server = *key->server;
+    e->name_at = (uint16_t)w->detector->data_size;
+    e->name_len = (uint16_t)name.len;
+    if (name.len)
+        memcpy(e->data + e->name_at, name.data, name.len);
+    e->server_port = (uint16_t)s->server_port;
+    copy_word(e->proto, sizeof e->proto, s->proto);
+    copy_word(e->sensor, sizeof e->sensor, s->sensor);
+    hold(w, e, memory_cost(size));
+    if (d->entities >= d->bucket_count)
+        more_buckets(d);
+    e->chain = d->buckets[hash & (d->bucket_count - 1)];
+    d->buckets[hash & (d->bucket_count - 1)] = e;
+    d->entities++;
+    link_newest(w, e);
+    make_room(d, e);
+    return e;
+}
+
+void *profile_data(struct profile *e)
+{
+    return e->data;
+}
+
+const void *profile_data_of(const struct profile *e)
+{
+    return e->data;
+}
+
+struct recent *profile_recent(struct watch *w, struct profile *e)
+{
+    if (!e->recent) {
+        e->recent = memory_get(sizeof *e->recent);
+        hold(w, e, memory_cost(sizeof *e->recent));
+    }
+    return e->recent;
+}
+
+uint64_t profile_distinct(const struct profile *e, unsigned set)
+{
+    return distinct_count(e->sets[set]);
+}
+
+bool profile_add(struct watch *w, struct profile *e, unsigned set, uint64_t hash)
+{
+    size_t grown = 0;
+    bool fresh = distinct_add(&e->sets[set], hash, &grown);
+    hold(w, e, grown);
+    return fresh;
+}
+
+const struct host *profile_client(const struct profile *e)
+{
+    return e->has_client ? &e->client : NULL;
+}
+
+const struct host *profile_server(const struct profile *e)
+{
+    return e->has_server ? &e->server : NULL;
+}
+
+struct bytes profile_name(const struct profile *e)
+{
+    return bytes_of(e->data + e->name_at, e->name_len);
+}
+
+int64_t profile_age(const struct profile *e)
+{
+    return e->last - e->first;
+}
+
+uint64_t profile_events(const struct profile *e)
+{
+    return e->events;
+}
+
+void profile_event(struct watch *w, struct profile *e, const struct seen *s, int64_t when)
+{
+    (void)w;
+    if ((!e->events && !e->evidence_count) || when < e->first)
+        e->first = when;
+    if (!e->events || when > e->last)
+        e->last = when;
+    e->events++;
+    e->quality |= (uint8_t)s->quality;
+}
+
+static void add_evidence(struct watch *w, struct profile *e, const struct seen *s, int64_t when, uint64_t frame,
+                         struct bytes text)
+{
+    struct bytes cut = bytes_part(text, 0, EVIDENCE_TEXT);
+    while (cut.len < text.len && cut.len && (text.data[cut.len] & 0xc0) == 0x80)
+        cut.len--; /* not within a character */
+    struct evidence *v = memory_get(sizeof *v + cut.len);
+    v->when = when;
+    v->frame = frame;
+    v->uid_len = (uint8_t)(s->uid.len < sizeof v->uid ? s->uid.len : sizeof v->uid);
+    if (v->uid_len)
+        memcpy(v->uid, s->uid.data, v->uid_len);
+    v->len = (uint16_t)cut.len;
+    for (size_t i = 0; i < cut.len; i++)
+        v->text[i] = cut.data[i] == '\n' || cut.data[i] == '\r' || !cut.data[i] ? ' ' : (char)cut.data[i];
+    e->evidence[e->evidence_count++] = v;
+    hold(w, e, memory_cost(sizeof *v + cut.len));
+}
+
+void profile_evidence(struct watch *w, struct profile *e, const struct seen *s, int64_t when, uint64_t frame,
+                      const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    if (e->evidence_count == EVIDENCE_MOST)
+        return;
+    va_start(args, format);
+    int len = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    add_evidence(w, e, s, when, frame,
+                 bytes_of(text, len < 0                     ? 0
+                                : (size_t)len < sizeof text ? (size_t)len
+                                                            : sizeof text - 1));
+}
+
+void profile_copy_evidence(struct watch *w, struct profile *to, const struct profile *from)
+{
+    for (unsigned i = 0; i < from->evidence_count && to->evidence_count < EVIDENCE_MOST; i++) {
+        size_t size = sizeof *from->evidence[i] + from->evidence[i]->len;
+        struct evidence *v = memory_get(size);
+        memcpy(v, from->evidence[i], size);
+        to->evidence[to->evidence_count++] = v;
+        hold(w, to, memory_cost(size));
+    }
+    if (from->events && (!to->events || from->first < to->first))
+        to->first = from->first;
+}
+
+void profile_command(struct watch *w, struct profile *e, const struct seen *s, const struct seen_command *c)
+{
+    char code[24] = "";
+    if (c->code)
+        snprintf(code, sizeof code, "%" PRIu64, c->code);
+    profile_evidence(w, e, s, c->when, c->frame, "%.*s%s%.*s -> %s%.*s%s%.*s%s", SHOWN(c->verb), c->arg.len ? " " : "",
+                     SHOWN(c->arg), code, SHOWN(c->result), c->status.len ? " " : "", SHOWN(c->status),
+                     c->code || c->result.len ? "" : "no reply");
+}
+
+bool profile_has_spoken(const struct profile *e)
+{
+    return e->spoken || e->wants;
+}
+
+uint64_t watch_threshold(const struct watch *w, unsigned index)
+{
+    return w->detection->settings->thresholds[w->index * DETECTOR_THRESHOLDS + index];
+}
+
+const struct detect_settings *watch_settings(const struct watch *w)
+{
+    return w->detection->settings;
+}
+
+/* --- alerts --- */
+
+static const char *const severities[] = {"info", "low", "medium", "high", "critical"};
+static const char *const confidences[] = {"low", "medium", "high"};
+static const char *const subjects[] = {"client_ip", "server_ip", "user", "domain", "message", "session"};
+
+static void put_id(struct record *r, const char *sensor, const struct detector *rule, const struct profile *e,
+                   uint32_t index, enum field field)
+{
+    char text[200 + NAME_MOST], hex[33], client[HOST_TEXT_SIZE] = "", server[HOST_TEXT_SIZE] = "";
+    if (e->has_client)
+        host_format(&e->client, client);
+    if (e->has_server)
+        host_format(&e->server, server);
+    int len = snprintf(text, sizeof text, "%s/%s/%s/%s/%" PRId64 "/%" PRIu32 "/", sensor, rule->name, client, server,
+                       e->first, index);
+    size_t at = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
+    struct bytes name = bytes_part(profile_name(e), 0, sizeof text - at);
+    memcpy(text + at, name.data, name.len);
+    XXH128_hash_t hash = XXH3_128bits(text, at + name.len);
+    snprintf(hex, sizeof hex, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
+    record_word(r, field, hex);
+}
+
+/* Words separated by `c`, each an item. */
+static void put_items(struct record *r, enum field f, const char *list, uint8_t c)
+{
+    struct bytes rest = list ? bytes_of_string(list) : (struct bytes){NULL, 0};
+    while (rest.len) {
+        size_t end = bytes_index(rest, c);
+        char word[64];
+        copy_word(word, sizeof word, bytes_trim(bytes_part(rest, 0, end)));
+        record_word(r, f, word);
+        rest = bytes_part(rest, end + 1, rest.len);
+    }
+}
+
+static void put_entity(struct record *r, const struct profile *e, const struct finding *f)
+{
+    char text[HOST_TEXT_SIZE] = "";
+    const struct host *a = f->subject == SUBJECT_SERVER_IP ? &e->server : &e->client;
+    record_begin(r, F_alert_entity);
+    record_word(r, F_entity_kind, subjects[f->subject]);
+    if (!f->value.data)
+        host_format(a, text);
+    record_text(r, F_entity_value, f->value.data ? f->value : bytes_of_string(text));
+    record_end(r);
+}
+
+static void put_evidence(struct record *r, const struct profile *e)
+{
+    for (unsigned i = 0; i < e->evidence_count; i++) {
+        const struct evidence *v = e->evidence[i];
+        char uid[sizeof v->uid + 1];
+        record_begin(r, F_alert_evidence);
+        if (v->uid_len) {
+            copy_word(uid, sizeof uid, bytes_of(v->uid, v->uid_len));
+            record_word(r, F_evidence_uid, uid);
+        }
+        record_time(r, F_evidence_ts, v->when);
+        if (v->frame)
+            record_number(r, F_evidence_frame, v->frame);
+        record_text(r, F_evidence_text, bytes_of(v->text, v->len));
+        record_end(r);
+    }
+}
+
+static void put_envelope(struct record *r, const struct watch *w, const struct profile *e)
+{
+    char text[HOST_TEXT_SIZE];
+    record_time(r, F_all_ts, e->last);
+    record_time(r, F_all_end_ts, e->last);
+    put_id(r, e->sensor, w->detector, e, e->written, F_all_id);
+    if (e->sensor[0])
+        record_text(r, F_all_sensor, bytes_of_string(e->sensor));
+    if (e->proto[0])
+        record_word(r, F_all_proto, e->proto);
+    if (e->has_client) {
+        host_format(&e->client, text);
+        record_word(r, F_all_client_ip, text);
+    }
+    if (e->has_server) {
+        host_format(&e->server, text);
+        record_word(r, F_all_server_ip, text);
+        if (!e->port_differs && e->server_port)
+            record_number(r, F_all_server_port, e->server_port);
+    }
+    for (unsigned i = 0; quality_names[i]; i++)
+        if (e->quality >> i & 1)
+            record_word(r, F_all_quality, quality_names[i]);
+}
+
+static void queue(struct detection *d, struct record *r)
+{
+    if (d->alert_count == d->alert_cap) {
+        d->alert_cap = d->alert_cap ? d->alert_cap * 2 : 16;
+        d->alerts = memory_resize(d->alerts, d->alert_cap * sizeof(struct record *));
+    }
+    d->alerts[d->alert_count++] = r;
+}
+
+static void speak(struct watch *w, struct profile *e, const char *state)
+{
+    const struct detector *rule = w->detector;
+    struct record *r = record_new(KIND_alert, w->detection->limits);
+    struct finding f = {.count = e->events};
+    char id[64];
+    rule->tell(w, e, &f);
+    put_envelope(r, w, e);
+    snprintf(id, sizeof id, "%s.%s", rule->family, rule->name);
+    record_word(r, F_alert_rule, id);
+    record_number(r, F_alert_rule_id, rule->number);
+    record_number(r, F_alert_rule_rev, rule->revision);
+    put_id(r, e->sensor, rule, e, UINT32_MAX, F_alert_alert_id);
+    record_word(r, F_alert_title, rule->title);
+    record_word(r, F_alert_category, rule->category);
+    record_word(r, F_alert_severity, severities[e->severity]);
+    record_word(r, F_alert_confidence, confidences[e->confidence]);
+    record_word(r, F_alert_state, state);
+    put_entity(r, e, &f);
+    record_time(r, F_alert_start_ts, e->first);
+    record_number(r, F_alert_count, f.count);
+    if (f.distinct)
+        record_number(r, F_alert_distinct, f.distinct);
+    if (f.threshold)
+        record_number(r, F_alert_threshold, f.threshold);
+    for (unsigned i = 0; i < f.detail_count; i++)
+        record_count(r, F_alert_details, bytes_of_string(f.details[i].key), f.details[i].number);
+    record_text(r, F_alert_reason, bytes_of_string(f.reason));
+    put_items(r, F_alert_mitre, rule->mitre, ' ');
+    put_items(r, F_alert_references, rule->references, ',');
+    put_evidence(r, e);
+    e->told = f.count;
+    e->told_severity = e->severity;
+    e->told_confidence = e->confidence;
+    e->written++;
+    e->spoken = true;
+    queue(w->detection, r);
+}
+
+void profile_alert(struct watch *w, struct profile *e, enum severity severity, enum confidence confidence)
+{
+    struct detection *d = w->detection;
+    if (severity > e->severity)
+        e->severity = (uint8_t)severity;
+    if (confidence > e->confidence)
+        e->confidence = (uint8_t)confidence;
+    if (e->wants)
+        return;
+    e->wants = true;
+    *d->last_waiting = e;
+    d->last_waiting = &e->waiting;
+}
+
+void finding_detail(struct finding *f, const char *key, uint64_t number)
+{
+    if (!number || f->detail_count == DETAILS_MOST)
+        return;
+    f->details[f->detail_count].key = key;
+    f->details[f->detail_count++].number = number;
+}
+
+/* --- records --- */
+
+void detection_see(struct detection *d, const struct record *r)
+{
+    if (!(d->kinds >> record_kind(r) & 1))
+        return;
+    struct seen *s = &d->seen;
+    seen_read(s, r);
+    if (s->end > d->now)
+        d->now = s->end;
+    expire(d);
+    for (unsigned i = 0; i < d->watch_count; i++) {
+        struct watch *w = &d->watches[i];
+        if (!d->settings->silent[i] && w->detector->kinds >> s->kind & 1)
+            w->detector->see(w, s);
+    }
+    hear(d);
+}
+
+void detection_finish(struct detection *d)
+{
+    for (unsigned i = 0; i < d->watch_count; i++)
+        while (d->watches[i].oldest)
+            forget(&d->watches[i], d->watches[i].oldest);
+}
+
+struct record *detection_next(struct detection *d)
+{
+    if (d->alert_at < d->alert_count)
+        return d->alerts[d->alert_at++];
+    d->alert_at = d->alert_count = 0;
+    return NULL;
+}
+
+void detection_counts(const struct detection *d, struct detection_counts *ret)
+{
+    *ret = (struct detection_counts){.entities = d->entities, .memory = d->memory, .forgotten = d->forgotten};
+}
+
+void detection_free(struct detection *d)
+{
+    if (!d)
+        return;
+    for (unsigned i = 0; i < d->watch_count; i++)
+        for (struct profile *e = d->watches[i].oldest, *newer; e; e = newer) {
+            newer = e->newer;
+            profile_free(e);
+        }
+    while (d->alert_at < d->alert_count)
+        record_free(d->alerts[d->alert_at++]);
+    free(d->alerts);
+    free(d->watches);
+    free(d->buckets);
+    seen_release(&d->seen);
+    free(d);
+}

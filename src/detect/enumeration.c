@@ -1,0 +1,220 @@
+/* VRFY, EXPN (RFC 5321 sections 3.5, 7.3) and RCPT used to find out which names exist. Per client and server, over any
+   number of connections: some tools open one for each name. */
+#include "detector.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { NAMES, DISCLOSED, VAGUE }; /* sets: asked for, disclosed, answered by 252 */
+enum { VRFY_NAMES, RCPT_NAMES, RCPT_UNKNOWN };
+
+struct enumeration {
+    uint64_t vrfy, expn, rcpt; /* asked */
+    uint64_t unknown;          /* recipients refused as unknown */
+    uint64_t negative;         /* VRFY refused for the name */
+    uint64_t sent;             /* transactions that went on to their content */
+    int64_t rcpt_since;        /* when they were last judged */
+    bool probing;              /* RCPT is enumeration here */
+};
+
+/* Recipients asked for and refused in one session, before it is known whether content followed. */
+#define WINDOW (10 * 60 * CLOCK_S)
+
+static struct bytes bare_name(struct bytes arg)
+{
+    arg = bytes_trim(arg);
+    if (arg.len >= 2 && arg.data[0] == '<' && arg.data[arg.len - 1] == '>')
+        arg = bytes_part(arg, 1, arg.len - 2);
+    return arg;
+}
+
+static bool confirms(const struct seen_command *c, bool expn)
+{
+    return c->code == 250 || (!expn && (c->code == 251 || c->code == 551));
+}
+
+/* 252 says nothing, unless the same server also says no to others: then it says yes. */
+static uint64_t disclosed(const struct profile *e)
+{
+    const struct enumeration *x = profile_data_of(e);
+    return profile_distinct(e, DISCLOSED) + (x->negative ? profile_distinct(e, VAGUE) : 0);
+}
+
+static void speak(struct watch *w, struct profile *e, bool many)
+{
+    if (many && disclosed(e))
+        profile_alert(w, e, SEVERITY_HIGH, CONFIDENCE_HIGH);
+    else
+        profile_alert(w, e, many ? SEVERITY_MEDIUM : SEVERITY_INFO, many ? CONFIDENCE_HIGH : CONFIDENCE_LOW);
+}
+
+static void see_vrfy(struct watch *w, const struct seen *s, struct profile *e, const struct seen_command *c)
+{
+    struct enumeration *x = profile_data(e);
+    bool expn = bytes_equal(c->verb, BYTES("EXPN"));
+    uint64_t name = tally_hash_nocase(bare_name(c->arg));
+    struct recent *recent = profile_recent(w, e);
+    profile_event(w, e, s, c->when);
+    *(expn ? &x->expn : &x->vrfy) += 1;
+    bool fresh = profile_add(w, e, NAMES, name);
+    if (!c->unsure && confirms(c, expn))
+        profile_add(w, e, DISCLOSED, name);
+    else if (!c->unsure && c->code == 252)
+        profile_add(w, e, VAGUE, name);
+    x->negative += !c->unsure && (c->code == 550 || c->code == 553);
+    if (fresh || !profile_has_spoken(e))
+        profile_command(w, e, s, c);
+    recent_add(recent, c->when, name);
+    if (recent_distinct(recent, c->when - WINDOW) >= watch_threshold(w, VRFY_NAMES))
+        x->probing = true;
+    if (x->probing || !settings_are_local(watch_settings(w), &s->client, &s->server))
+        speak(w, e, x->probing);
+}
+
+static void see_session(struct watch *w, const struct seen *s)
+{
+    struct key key = {.client = &s->client, .server = &s->server, .name = BYTES("")};
+    for (size_t i = 0; i < s->command_count; i++) {
+        const struct seen_command *c = &s->commands[i];
+        if (bytes_equal(c->verb, BYTES("VRFY")) || bytes_equal(c->verb, BYTES("EXPN")))
+            see_vrfy(w, s, profile_get(w, &key, s), c);
+    }
+}
+
+static bool is_unknown(const struct seen_rcpt *r)
+{
+    return !r->unsure && bytes_equal(r->reason, BYTES("unknown_user")) && r->code >= 500;
+}
+
+/* Bounces and checks of sender addresses (callouts) go to one recipient each, from nobody. */
+static bool is_callout(const struct seen *s)
+{
+    return seen_has(s, F_message_mail_from) && !seen_text(s, F_message_mail_from).len && s->rcpt_count == 1;
+}
+
+static bool goes_on(const struct seen *s)
+{
+    bool accepted = false;
+    for (size_t i = 0; i < s->rcpt_count; i++)
+        accepted |= bytes_equal(s->rcpts[i].verdict, BYTES("accepted"));
+    return !seen_is(s, F_message_via, "none") || (accepted && seen_is(s, F_message_verdict, "rejected"));
+}
+
+static void see_rcpt(struct watch *w, const struct seen *s, struct profile *e, const struct seen_rcpt *r)
+{
+    struct enumeration *x = profile_data(e);
+    uint64_t name = tally_hash_nocase(r->addr);
+    bool unknown = is_unknown(r), accepted = !r->unsure && (r->code == 250 || r->code == 251);
+    if (!unknown && !accepted)
+        return; /* greylisting, rate limits and policies tell nothing of the name */
+    profile_event(w, e, s, s->end);
+    x->rcpt++;
+    x->unknown += unknown;
+    profile_add(w, e, NAMES, name);
+    if (accepted)
+        profile_add(w, e, DISCLOSED, name);
+    recent_add(profile_recent(w, e), s->end, unknown ? name | 1 : name & ~UINT64_C(1));
+    profile_evidence(w, e, s, s->ts, r->frame, "RCPT TO:<%.*s> -> %" PRIu64 " %.*s", SHOWN(r->addr), r->code,
+                     SHOWN(r->status));
+}
+
+/* Whoever wants to send goes on to the content where a recipient is accepted; whoever asks for names does not. */
+static void judge(struct watch *w, struct profile *e, const struct seen *s)
+{
+    struct enumeration *x = profile_data(e);
+    struct recent *recent = profile_recent(w, e);
+    unsigned unknown = 0, names = recent_distinct(recent, s->end - WINDOW);
+    for (unsigned i = 0; i < recent->count; i++)
+        unknown += recent->list[i].when >= s->end - WINDOW && (recent->list[i].what & 1);
+    bool mostly = names && unknown * 10 >= names * 7;
+    if (x->sent)
+        x->probing |= mostly && names >= RECENT_MOST - 2 && x->sent * 20 < x->unknown;
+    else
+        x->probing |= (mostly && names >= watch_threshold(w, RCPT_NAMES)) ||
+                      (unknown >= watch_threshold(w, RCPT_UNKNOWN) && mostly);
+    if (x->probing)
+        speak(w, e, true);
+}
+
+static void see_message(struct watch *w, const struct seen *s)
+{
+    struct key key = {.client = &s->client, .server = &s->server, .name = BYTES("")};
+    if (seen_is(s, F_message_auth, "user") || !s->rcpt_count)
+        return;
+    if (is_callout(s))
+        key.name = BYTES("callout");
+    struct profile *e = profile_get(w, &key, s);
+    struct enumeration *x = profile_data(e);
+    if (goes_on(s)) {
+        x->sent++;
+        return;
+    }
+    if (is_callout(s) && x->unknown > 0 && profile_distinct(e, NAMES) < RECENT_MOST - 2)
+        x->rcpt_since = s->end;
+    for (size_t i = 0; i < s->rcpt_count; i++)
+        see_rcpt(w, s, e, &s->rcpts[i]);
+    if (!is_callout(s))
+        judge(w, e, s);
+}
+
+static void see(struct watch *w, const struct seen *s)
+{
+    if (!seen_is_smtp(s))
+        return;
+    if (s->kind == KIND_session)
+        see_session(w, s);
+    else
+        see_message(w, s);
+}
+
+static void tell(const struct watch *w, const struct profile *e, struct finding *f)
+{
+    const struct enumeration *x = profile_data_of(e);
+    char span[SPAN_SIZE];
+    const char *method = x->vrfy ? "VRFY" : x->expn ? "EXPN" : "RCPT";
+    const char *more = (x->vrfy && x->expn) ? " and EXPN" : (x->vrfy || x->expn) && x->rcpt ? " and RCPT" : "";
+    f->subject = SUBJECT_CLIENT_IP;
+    f->distinct = profile_distinct(e, NAMES);
+    f->threshold = watch_threshold(w, x->vrfy || x->expn ? VRFY_NAMES : RCPT_NAMES);
+    finding_detail(f, "vrfy", x->vrfy);
+    finding_detail(f, "expn", x->expn);
+    finding_detail(f, "rcpt", x->rcpt);
+    finding_detail(f, "disclosed", disclosed(e));
+    finding_detail(f, "unknown", x->unknown + x->negative);
+    snprintf(f->reason, sizeof f->reason, "%" PRIu64 " different name%s asked for by %s%s in %s; %" PRIu64 " disclosed",
+             f->distinct, f->distinct == 1 ? "" : "s", method, more, span_text(profile_age(e), span), disclosed(e));
+}
+
+const struct detector enumeration_detector = {
+    .name = "enumeration",
+    .family = "smtp",
+    .number = 7700201,
+    .revision = 1,
+    .title = "Mail address enumeration",
+    .category = "reconnaissance",
+    .severity = SEVERITY_MEDIUM,
+    .mitre = "T1589.002 T1087.003",
+    .references = "RFC 5321 section 3.5,RFC 5321 section 7.3",
+    .means =
+        "A client asks a server for one name after the other, by VRFY, EXPN or RCPT, to learn which exist. The names "
+        "serve for spam, for guessing passwords, or for letters that fool their reader.",
+    .proof = "Five different names by VRFY or EXPN within ten minutes, or ten by RCPT of which most are refused as "
+             "unknown, or five refused and no content ever sent. All connections of one client to one server count "
+             "together. A name counts as disclosed by 250, 251 or 551, by 252 where other names are refused, and by an "
+             "accepted RCPT of a transaction without content. It is medium, and high once a name was disclosed; a "
+             "single VRFY from outside is info.",
+    .traps = "Old list software asks VRFY. Newsletters with stale recipients go on to the content for the others and "
+             "are left out, as are bounces and sender checks (from nobody, one recipient), greylisting, rate limits, "
+             "and clients that have logged in. Your own scanner belongs on the list of those that are suppressed.",
+    .advice =
+        "Turn VRFY and EXPN off (Postfix: disable_vrfy_command=yes), answer 252 to all; slow down or block clients "
+        "after some unknown recipients; watch the disclosed names for guessed passwords.",
+    .kinds = KINDS(session) | KINDS(message),
+    .data_size = sizeof(struct enumeration),
+    .window = WINDOW,
+    .thresholds = {{"names", 5, "different names by VRFY and EXPN within ten minutes"},
+                   {"rcpt_names", 10, "different names by RCPT within ten minutes, 70 % of them unknown"},
+                   {"rcpt_unknown", 5, "unknown names by RCPT within ten minutes, without any content"}},
+    .see = see,
+    .tell = tell,
+};

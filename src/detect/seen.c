@@ -1,0 +1,248 @@
+#include "seen.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+
+const char *const quality_names[] = {"gap", "one_sided", "midstream", "evicted", "overlap", "acks_unusable", NULL};
+
+void seen_init(struct seen *s)
+{
+    *s = (struct seen){0};
+    buf_init(&s->clean, SIZE_MAX);
+}
+
+void seen_release(struct seen *s)
+{
+    free(s->command_list);
+    free(s->rcpt_list);
+    buf_release(&s->clean);
+}
+
+static bool is_ascii(struct bytes text)
+{
+    uint64_t word, all = 0;
+    size_t i = 0;
+    for (; i + sizeof word <= text.len; i += sizeof word) {
+        memcpy(&word, text.data + i, sizeof word);
+        all |= word;
+    }
+    for (; i < text.len; i++)
+        all |= text.data[i];
+    return !(all & UINT64_C(0x8080808080808080));
+}
+
+/* As NDJSON would give it back. */
+static struct bytes clean(struct seen *s, struct bytes text)
+{
+    if (is_ascii(text))
+        return text;
+    size_t from = s->clean.len;
+    for (size_t at = 0; at < text.len;) {
+        uint32_t c;
+        struct bytes rest = bytes_part(text, at, text.len);
+        size_t n = utf8_read(rest, &c);
+        buf_add(&s->clean, c == UTF8_BAD ? BYTES("\xef\xbf\xbd") : bytes_part(rest, 0, n));
+        at += n;
+    }
+    return bytes_part(buf_bytes(&s->clean), from, s->clean.len);
+}
+
+static int64_t microseconds(uint64_t ns)
+{
+    int64_t t = (int64_t)ns, rest = t % CLOCK_US;
+    return t - (rest < 0 ? rest + CLOCK_US : rest);
+}
+
+static void read_command(struct seen *s, size_t *at)
+{
+    struct entry e;
+    if (s->command_count == s->command_cap) {
+        s->command_cap = s->command_cap ? s->command_cap * 2 : 64;
+        s->command_list = memory_resize(s->command_list, s->command_cap * sizeof *s->command_list);
+    }
+    struct seen_command *c = &s->command_list[s->command_count++];
+    *c = (struct seen_command){.when = s->ts};
+    while (record_next(s->record, at, &e) && !e.end) {
+        if (e.field == F_command_at_us)
+            c->when = s->ts + (int64_t)(e.number * (uint64_t)CLOCK_US);
+        else if (e.field == F_command_verb)
+            c->verb = clean(s, e.text);
+        else if (e.field == F_command_arg)
+            c->arg = clean(s, e.text);
+        else if (e.field == F_command_text)
+            c->text = clean(s, e.text);
+        else if (e.field == F_command_status)
+            c->status = clean(s, e.text);
+        else if (e.field == F_command_rcode)
+            c->rcode = clean(s, e.text);
+        else if (e.field == F_command_result)
+            c->result = e.text;
+        else if (e.field == F_command_code)
+            c->code = e.number;
+        else if (e.field == F_command_final_code)
+            c->final_code = e.number;
+        else if (e.field == F_command_frame)
+            c->frame = e.number;
+        else if (e.field == F_command_unsure)
+            c->unsure = true;
+        else if (e.field == F_command_secret)
+            c->secret = true;
+    }
+}
+
+static void read_rcpt(struct seen *s, size_t *at)
+{
+    struct entry e;
+    if (s->rcpt_count == s->rcpt_cap) {
+        s->rcpt_cap = s->rcpt_cap ? s->rcpt_cap * 2 : 16;
+        s->rcpt_list = memory_resize(s->rcpt_list, s->rcpt_cap * sizeof *s->rcpt_list);
+    }
+    struct seen_rcpt *r = &s->rcpt_list[s->rcpt_count++];
+    *r = (struct seen_rcpt){0};
+    while (record_next(s->record, at, &e) && !e.end) {
+        if (e.field == F_rcpt_addr)
+            r->addr = clean(s, e.text);
+        else if (e.field == F_rcpt_form)
+            r->form = e.text;
+        else if (e.field == F_rcpt_verdict)
+            r->verdict = e.text;
+        else if (e.field == F_rcpt_status)
+            r->status = clean(s, e.text);
+        else if (e.field == F_rcpt_reason)
+            r->reason = e.text;
+        else if (e.field == F_rcpt_text)
+            r->text = clean(s, e.text);
+        else if (e.field == F_rcpt_code)
+            r->code = e.number;
+        else if (e.field == F_rcpt_frame)
+            r->frame = e.number;
+        else if (e.field == F_rcpt_unsure)
+            r->unsure = true;
+    }
+}
+
+static void read_entry(struct seen *s, const struct entry *e, size_t *at)
+{
+    struct seen_slot *slot = &s->slots[e->field];
+    *slot = (struct seen_slot){.turn = s->turn, .number = e->number, .inside = *at};
+    switch (field_infos[e->field].type) {
+    case TEXT:
+        slot->text = clean(s, e->text);
+        break;
+    case WORD:
+        slot->text = e->text;
+        break;
+    case WORDS:
+        for (unsigned i = 0; e->field == F_all_quality && quality_names[i]; i++)
+            if (bytes_equal(e->text, bytes_of_string(quality_names[i])))
+                s->quality |= 1u << i;
+        break;
+    case TIME:
+        slot->number = (uint64_t)microseconds(e->number);
+        break;
+    case GROUP:
+    case GROUPS:
+        if (e->field == F_session_commands)
+            read_command(s, at);
+        else if (e->field == F_message_rcpt)
+            read_rcpt(s, at);
+        else
+            *at = record_group_after(s->record, *at);
+        break;
+    case TEXTS:
+    case NUMBER:
+    case NUMBERS:
+    case FLAG:
+    case BOOLEAN:
+    case COUNTS:
+        break;
+    }
+}
+
+void seen_read(struct seen *s, const struct record *r)
+{
+    struct entry e;
+    s->record = r;
+    s->kind = record_kind(r);
+    s->turn++;
+    s->quality = 0;
+    s->command_count = s->rcpt_count = 0;
+    buf_reset(&s->clean);
+    buf_room(&s->clean, 3 * record_size(r)); /* an octet becomes three at most */
+    s->ts = 0;
+    for (size_t at = 0; record_next(r, &at, &e);) { /* the time first: commands count from it */
+        if (e.field == F_all_ts) {
+            s->ts = microseconds(e.number);
+            break;
+        }
+        if (field_infos[e.field].type == GROUP || field_infos[e.field].type == GROUPS)
+            at = record_group_after(r, at);
+    }
+    for (size_t at = 0; record_next(r, &at, &e);)
+        read_entry(s, &e, &at);
+    s->commands = s->command_list;
+    s->rcpts = s->rcpt_list;
+    s->end = seen_has(s, F_all_end_ts) ? (int64_t)seen_number(s, F_all_end_ts) : s->ts;
+    if (s->end < s->ts)
+        s->end = s->ts;
+    if (!host_parse(seen_text(s, F_all_client_ip), &s->client))
+        s->client = (struct host){0};
+    if (!host_parse(seen_text(s, F_all_server_ip), &s->server))
+        s->server = (struct host){0};
+    s->client_port = seen_number(s, F_all_client_port);
+    s->server_port = seen_number(s, F_all_server_port);
+    s->uid = seen_text(s, F_all_uid);
+    s->proto = seen_text(s, F_all_proto);
+    s->sensor = seen_text(s, F_all_sensor);
+    s->frame = seen_number(s, F_all_frame_first);
+}
+
+bool seen_has(const struct seen *s, enum field f)
+{
+    return s->slots[f].turn == s->turn;
+}
+
+struct bytes seen_text(const struct seen *s, enum field f)
+{
+    return seen_has(s, f) ? s->slots[f].text : (struct bytes){NULL, 0};
+}
+
+uint64_t seen_number(const struct seen *s, enum field f)
+{
+    return seen_has(s, f) ? s->slots[f].number : 0;
+}
+
+bool seen_is(const struct seen *s, enum field f, const char *word)
+{
+    return bytes_equal(seen_text(s, f), bytes_of_string(word));
+}
+
+bool seen_next(const struct seen *s, enum field f, size_t *at, struct entry *ret)
+{
+    while (seen_has(s, f) && record_next(s->record, at, ret)) {
+        if (ret->end)
+            continue; /* of a group of ours that the caller has walked */
+        if (ret->field == f)
+            return true;
+        if (field_infos[ret->field].type == GROUP || field_infos[ret->field].type == GROUPS)
+            *at = record_group_after(s->record, *at);
+    }
+    return false;
+}
+
+uint64_t seen_count(const struct seen *s, enum field f, const char *key)
+{
+    struct entry e;
+    for (size_t at = 0; seen_next(s, f, &at, &e);)
+        if (bytes_equal(e.text, bytes_of_string(key)))
+            return e.number;
+    return 0;
+}
+
+bool seen_is_smtp(const struct seen *s)
+{
+    return bytes_equal(s->proto, BYTES("smtp"));
+}

@@ -1,0 +1,127 @@
+#include "tallies.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "base/memory.h"
+
+struct distinct {
+    uint32_t count, cap;
+    bool over;         /* more than DISTINCT_EXACT: the list holds the least hashes only */
+    uint64_t hashes[]; /* ascending */
+};
+
+static size_t held(uint32_t cap)
+{
+    return memory_cost(sizeof(struct distinct) + cap * sizeof(uint64_t));
+}
+
+size_t distinct_held(const struct distinct *d)
+{
+    return d ? held(d->cap) : 0;
+}
+
+/* The first place whose hash is not less. */
+static uint32_t place_of(const struct distinct *d, uint64_t hash)
+{
+    uint32_t low = 0, high = d->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (d->hashes[middle] < hash)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool distinct_add(struct distinct **list, uint64_t hash, size_t *grown)
+{
+    struct distinct *d = *list;
+    uint32_t at = d ? place_of(d, hash) : 0;
+    if (d && at < d->count && d->hashes[at] == hash)
+        return false;
+    if (d && d->count == DISTINCT_EXACT) {
+        d->over = true;
+        if (at == d->count)
+            return false; /* whether it was there nobody knows */
+        d->count--;
+    } else if (!d || d->count == d->cap) {
+        uint32_t cap = d ? d->cap * 2 : 4, count = d ? d->count : 0;
+        bool over = d && d->over;
+        *grown += held(cap) - distinct_held(d);
+        d = *list = memory_resize(d, sizeof *d + cap * sizeof *d->hashes);
+        d->count = count;
+        d->cap = cap;
+        d->over = over;
+    }
+    memmove(d->hashes + at + 1, d->hashes + at, (d->count - at) * sizeof *d->hashes);
+    d->hashes[at] = hash;
+    d->count++;
+    return true;
+}
+
+uint64_t distinct_count(const struct distinct *d)
+{
+    if (!d || !d->over)
+        return d ? d->count : 0;
+    uint64_t share = d->hashes[d->count - 1] / (d->count - 1);
+    return share ? UINT64_MAX / share : d->count;
+}
+
+uint64_t tally_hash(struct bytes text)
+{
+    return XXH3_64bits(text.data, text.len);
+}
+
+uint64_t tally_hash_nocase(struct bytes text)
+{
+    uint8_t upper[256];
+    uint64_t hash = 0;
+    for (size_t at = 0; at < text.len || !at;) {
+        size_t n = 0;
+        while (n < sizeof upper && at < text.len)
+            upper[n++] = byte_upper(text.data[at++]);
+        hash = XXH3_64bits_withSeed(upper, n, hash);
+        if (!n)
+            break;
+    }
+    return hash;
+}
+
+void recent_add(struct recent *r, int64_t when, uint64_t what)
+{
+    r->list[r->next].when = when;
+    r->list[r->next].what = what;
+    r->next = (uint8_t)((r->next + 1) % RECENT_MOST);
+    if (r->count < RECENT_MOST)
+        r->count++;
+}
+
+unsigned recent_count(const struct recent *r, int64_t since)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < r->count; i++)
+        n += r->list[i].when >= since;
+    return n;
+}
+
+unsigned recent_of(const struct recent *r, int64_t since, uint64_t what)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < r->count; i++)
+        n += r->list[i].when >= since && r->list[i].what == what;
+    return n;
+}
+
+unsigned recent_distinct(const struct recent *r, int64_t since)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < r->count; i++) {
+        bool before = r->list[i].when < since;
+        for (unsigned k = 0; k < i && !before; k++)
+            before = r->list[k].when >= since && r->list[k].what == r->list[i].what;
+        n += !before;
+    }
+    return n;
+}

@@ -1,0 +1,38 @@
+/* What a detector counts for one entity: how many different things, and what happened lately. Both are bounded. */
+#ifndef MAILTAP_DETECT_TALLIES_H
+#define MAILTAP_DETECT_TALLIES_H
+
+#include "base/bytes.h"
+
+/* Different things, by their hashes: exact up to DISTINCT_EXACT, an estimate from the least hashes beyond (k minimum
+   values, Bar-Yossef and others 2002), within some per cent. */
+struct distinct;
+enum { DISTINCT_EXACT = 1024 };
+
+/* Adds one; true where it is new. A null *d is empty; *grown is how many octets of memory it took more. */
+bool distinct_add(struct distinct **d, uint64_t hash, size_t *grown);
+uint64_t distinct_count(const struct distinct *d);
+size_t distinct_held(const struct distinct *d);
+
+/* The hash, the same in every run: what is told rests on it. */
+uint64_t tally_hash(struct bytes text);
+uint64_t tally_hash_nocase(struct bytes text);
+
+/* The latest things, each with its time; the oldest is forgotten first. */
+enum { RECENT_MOST = 32 };
+struct recent {
+    uint8_t count, next;
+    struct {
+        int64_t when;
+        uint64_t what;
+    } list[RECENT_MOST];
+};
+
+void recent_add(struct recent *r, int64_t when, uint64_t what);
+unsigned recent_count(const struct recent *r, int64_t since);    /* not before `since` */
+unsigned recent_distinct(const struct recent *r, int64_t since); /* different ones among them */
+
+/* How many of `what` there are among the latest. */
+unsigned recent_of(const struct recent *r, int64_t since, uint64_t what);
+
+#endif
