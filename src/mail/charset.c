@@ -144,7 +144,7 @@ bool charset_to_utf8(struct bytes name, struct bytes text, struct buf *out)
     if (!iconv_name(name, known))
         return keep_ascii(text, out);
     iconv_t how = iconv_open("UTF-8", known);
-    if (how == (iconv_t)-1)
+    if ((intptr_t)how == -1)
         return keep_ascii(text, out);
     bool lost = convert(how, text, out);
     iconv_close(how);

@@ -75,7 +75,8 @@ static void push_level(struct mime *m, char *path, const char *boundary, size_t 
         m->levels = memory_resize(m->levels, m->room * sizeof *m->levels);
     }
     struct level *l = &m->levels[m->count++];
-    *l = (struct level){.path = path, .digest = digest};
+    *l = (struct level){.digest = digest};
+    l->path = path;
     if (boundary) {
         l->boundary = memory_get(boundary_len);
         memcpy(l->boundary, boundary, boundary_len);
