@@ -111,6 +111,7 @@ static void write_facts(struct session *s)
     write_number(facts, F_session_auth_failed, x->logins.failed);
     if (x->logged_in && x->user_len)
         record_text(facts, F_session_user, bytes_of(x->user, x->user_len));
+    imap_work_write(s);
 }
 
 /* A BYE that no LOGOUT asked for answers the oldest command that waited when it was said. */
@@ -155,6 +156,7 @@ static void close(struct session *s)
     imap_end_responses(s);
     end_command(s);
     take_bye(s);
+    imap_work_idle_ends(s);
     while ((c = dialogue_pending(s, 0)) != NULL)
         imap_finish(s, c, NULL);
     write_facts(s);
@@ -162,6 +164,7 @@ static void close(struct session *s)
         buf_release(&x->bye->text);
     free(x->bye);
     free(x->user);
+    free(x->work);
     buf_release(&x->mailbox);
     buf_release(&x->server_name);
 }
@@ -182,6 +185,9 @@ static size_t held(struct session *s, bool *busy)
     size_t held = memory_cost(x->user_len) + memory_cost(x->mailbox.cap) + memory_cost(x->server_name.cap);
     *busy |= f || x->requests || x->in_response;
     held += f ? memory_cost(sizeof *f) + memory_cost(f->name.cap) + content_held(f->content) : 0;
+    held += memory_cost(x->work ? sizeof *x->work : 0);
+    for (int i = 0; f && i < ITEM_NONE; i++)
+        held += memory_cost(f->values[i].cap);
     held += x->bye ? memory_cost(sizeof *x->bye) + memory_cost(x->bye->text.cap) : 0;
     for (const struct request *r = x->requests; r; r = r->next)
         held += request_held(r);

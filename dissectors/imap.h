@@ -48,6 +48,14 @@ enum imap_announcement imap_find_literal(struct bytes line, struct imap_literal 
    `out`. False where there is none or its syntax is broken. */
 bool imap_astring(struct bytes *rest, struct buf *out);
 
+enum imap_token { TOKEN_END, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_NIL, TOKEN_TEXT };
+
+/* The next of what stands in parentheses: TEXT is an atom or a quoted string, unquoted into `text` (imap_scan.c). */
+enum imap_token imap_token(struct bytes *rest, struct buf *text);
+
+/* How many numbers the set has ("2,4:7,9:*"), `most` at most; `highest`: what "*" stands for. */
+uint64_t imap_count_set(struct bytes set, uint64_t highest, uint64_t most);
+
 enum imap_result { RESULT_OK, RESULT_NO, RESULT_BAD, RESULT_BYE, RESULT_PREAUTH };
 
 struct imap_status { /* RFC 9051 section 7.1, behind the tag or "*" */
@@ -92,8 +100,11 @@ struct request {
     struct buf early;                /* its reply, which came before its end: behind the tag */
     struct mark early_first, early_last;
     uint32_t upload_count;
-    bool gap; /* octets of a literal that is no message were lost */
-    bool cut; /* its end was lost */
+    uint64_t messages;   /* that it names, of STORE, COPY, MOVE */
+    bool deletes, flags; /* of STORE: \Deleted; any other, or takes one away */
+    bool open_set;       /* it holds "*" */
+    bool gap;            /* octets of a literal that is no message were lost */
+    bool cut;            /* its end was lost */
     bool has_early, told, sends_message, catenate, challenged, overflow;
 };
 
@@ -126,12 +137,21 @@ struct message_facts { /* what a message record repeats of its session */
 void imap_appended(struct session *s, const struct message_facts *facts, struct request *r,
                    const struct imap_status *reply, const struct mark *first, const struct mark *last);
 
+enum fetch_item { ITEM_UID, ITEM_FLAGS, ITEM_DATE, ITEM_SIZE, ITEM_MODSEQ, ITEM_ENVELOPE, ITEM_STRUCTURE, ITEM_NONE };
+
 struct fetch {               /* one FETCH response being read, item by item */
     struct mark first;       /* of its command, where that is known */
     struct content *content; /* of the literal being read, where it is message text */
     struct buf name;         /* of the item being read */
     uint32_t depth;          /* of parentheses */
+    uint64_t number;         /* of the message */
+    struct buf values[ITEM_NONE];
+    enum fetch_item item; /* what is being read */
     bool in_brackets, has_name;
+    bool listing;      /* ENVELOPE and BODYSTRUCTURE are of use */
+    bool asked;        /* by a FETCH, not told of the server's own accord */
+    bool brought_text; /* of the message */
+    bool value_ended;
 };
 
 struct fetch *fetch_new(const struct mark *first);
@@ -145,6 +165,75 @@ void fetch_line(struct session *s, struct fetch *f, const struct message_facts *
 void fetch_octets(struct fetch *f, const struct chunk *chunk);
 void fetch_literal_ended(struct session *s, struct fetch *f, const struct message_facts *facts, const struct mark *last,
                          bool complete);
+
+/* --- what FETCH tells beside texts (imap_listed.c) --- */
+
+enum fetch_item fetch_item_of(struct bytes name);
+
+/* The next piece of the item's value; octets of a literal in it. */
+void fetch_value(struct fetch *f, struct bytes piece);
+void fetch_value_literal(struct fetch *f, struct bytes octets);
+
+/* What is known by now, for the record of a message. */
+void fetch_write_facts(const struct fetch *f, struct record *m);
+
+/* All of the response was read: tells of a message whose text it did not bring. */
+void fetch_ended(struct session *s, struct fetch *f);
+
+/* --- what the session did (imap_work.c) --- */
+
+#define OPENING_NUMBERS 6 /* F_opening_exists to F_opening_highestmodseq */
+#define WORK_QUOTAS     8
+#define WORK_RIGHTS     64
+#define WORK_NAMESPACES 16
+#define WORK_CRITERIA   32
+
+struct opening { /* what is told of a mailbox that is being opened */
+    uint64_t numbers[OPENING_NUMBERS];
+    uint32_t has;
+};
+
+struct quota {
+    uint64_t used, limit;
+    uint8_t root[64], resource[16], root_len, resource_len;
+};
+
+struct work {
+    struct opening opening;
+    uint64_t exists; /* messages in the mailbox that is open, 0: not known */
+    uint64_t listed, whole, headers, parts, octets, appended, appended_octets, copied, moved, flagged, deleted,
+        expunged;
+    uint64_t searches, hits, copied_now; /* told by COPYUID and not counted yet */
+    int64_t idle, last_when;             /* ns; of the server's last line */
+    uint32_t rights, criteria;           /* listed */
+    unsigned quota_count;
+    struct quota quotas[WORK_QUOTAS];
+};
+
+/* Made with the first thing to count. */
+struct imap;
+struct work *imap_work(struct imap *x);
+
+/* Does a command of one of these kinds wait, of those that the sender of this had received? */
+bool imap_waits(struct session *s, const struct mark *reply, enum verb a, enum verb b);
+
+void opening_says(struct opening *o, enum field f, uint64_t n);
+
+/* What arguments, untagged responses, response codes say. */
+void imap_command_says(struct request *r, struct bytes args);
+void imap_id(struct session *s, enum field group, struct bytes list);
+void imap_untagged_says(struct session *s, const struct mark *mark, struct bytes text);
+void imap_code_says(struct session *s, const struct imap_status *status);
+
+/* What commands did that were accepted. */
+void imap_opened(struct session *s, bool read_only);
+void imap_did(struct session *s, const struct command *c, const struct request *r, const struct mark *reply);
+void imap_did_append(struct session *s, const struct request *r);
+void imap_did_fetch(struct session *s, struct bytes section, uint64_t octets);
+
+/* The end: an IDLE that goes on counts to here; then the counters go into the session's facts. */
+void imap_work_idle_ends(struct session *s);
+void imap_work_write(struct session *s);
 
 /* --- the session (imap.c) --- */
 
@@ -172,6 +261,7 @@ struct imap {
     struct request *sending;  /* the one with a literal or the rest of its line to come; in the list */
     struct fetch *fetch;      /* the response being read, where it is a FETCH */
     struct parting *bye;
+    struct work *work;
     uint8_t *user; /* who logged in */
     struct buf mailbox, server_name;
     uint64_t left, server_left; /* of literals */
@@ -182,6 +272,7 @@ struct imap {
     uint8_t mode;
     bool greeted, logged_in, secret_zone, adrift, server_adrift, in_response, in_literal, starttls_offered, has_caps;
     bool lost_any, lost_commands, idled, begun;
+    bool login_ok, caps_kept; /* a login was accepted; what was offered before it was put aside */
 };
 
 struct reply {

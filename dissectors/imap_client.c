@@ -91,7 +91,9 @@ static void begin_authentication(struct session *s, struct command *c, const str
 static bool needs_request(enum verb verb, struct bytes args)
 {
     struct imap_literal literal;
-    return verb == VERB_LOGIN || verb == VERB_SELECT || verb == VERB_EXAMINE || verb == VERB_APPEND ||
+    bool changes = verb == VERB_STORE || verb == VERB_UID_STORE || verb == VERB_COPY || verb == VERB_UID_COPY ||
+                   verb == VERB_MOVE || verb == VERB_UID_MOVE;
+    return changes || verb == VERB_LOGIN || verb == VERB_SELECT || verb == VERB_EXAMINE || verb == VERB_APPEND ||
            imap_find_literal(args, &literal) == LITERAL_FOUND;
 }
 
@@ -111,7 +113,10 @@ static void opened(struct session *s, struct command *c, const struct line *line
     if (cmd->verb == VERB_IDLE) {
         c->phase |= PHASE_WAITS;
         x->idled = true;
+        imap_work(x);
     }
+    if (cmd->verb == VERB_ID)
+        imap_id(s, F_session_client_id, cmd->args);
     if (!needs_request(cmd->verb, cmd->args)) {
         if (cmd->args.len)
             record_text(c->fields, F_command_arg, cmd->args);
@@ -123,6 +128,7 @@ static void opened(struct session *s, struct command *c, const struct line *line
     x->sending = imap_new_request(s, c);
     if (cmd->verb == VERB_LOGIN)
         x->sending->login = login_new(line, BYTES("LOGIN"));
+    imap_command_says(x->sending, cmd->args);
     take_piece(s, c, line, cmd->args);
 }
 

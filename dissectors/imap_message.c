@@ -65,6 +65,7 @@ struct fetch *fetch_new(const struct mark *first)
 {
     struct fetch *f = memory_get(sizeof *f);
     f->first = *first;
+    f->item = ITEM_NONE;
     buf_init(&f->name, NAME_MOST);
     return f;
 }
@@ -75,6 +76,8 @@ void fetch_free(struct fetch *f)
         return;
     content_free(f->content);
     buf_release(&f->name);
+    for (int i = 0; i < ITEM_NONE; i++)
+        buf_release(&f->values[i]);
     free(f);
 }
 
@@ -144,8 +147,12 @@ static void write_message(struct session *s, struct fetch *f, const struct messa
 {
     struct bytes section;
     struct record *m = message_new(s, facts, "FETCH");
-    if (section_of(buf_bytes(&f->name), &section))
+    f->brought_text = true;
+    if (section_of(buf_bytes(&f->name), &section)) {
         write_section(m, section);
+        imap_did_fetch(s, section, content_size(f->content));
+    }
+    fetch_write_facts(f, m);
     content_finish(f->content, m, complete);
     session_emit(s, m, &f->first, last);
     content_free(f->content);
@@ -164,7 +171,16 @@ static void value_ended(struct fetch *f)
     if (f->depth > 1)
         return;
     f->has_name = false;
+    f->value_ended = true;
     buf_reset(&f->name);
+}
+
+/* The item's name is whole: is its value of use? Of an item that stands there twice the first counts. */
+static void name_ended(struct fetch *f)
+{
+    f->item = fetch_item_of(buf_bytes(&f->name));
+    if (f->item != ITEM_NONE && (f->values[f->item].len || (f->item >= ITEM_ENVELOPE && !f->listing)))
+        f->item = ITEM_NONE;
 }
 
 static void push_unescaped(struct content *c, struct bytes text)
@@ -212,6 +228,8 @@ static size_t item_name(struct fetch *f, struct bytes text, size_t at)
     }
     buf_add(&f->name, bytes_part(text, at, end - at));
     f->has_name = !f->in_brackets;
+    if (f->has_name)
+        name_ended(f);
     return end;
 }
 
@@ -243,6 +261,8 @@ void fetch_line(struct session *s, struct fetch *f, const struct message_facts *
         text = bytes_part(text, 0, literal->at);
     while (at < text.len) {
         uint8_t c = text.data[at];
+        size_t from = at;
+        enum fetch_item item = f->item; /* whose value this goes on with */
         if (f->in_brackets)
             at = item_name(f, text, at);
         else if (c == ' ')
@@ -255,17 +275,26 @@ void fetch_line(struct session *s, struct fetch *f, const struct message_facts *
             at = item_name(f, text, at);
         else
             at = atom(f, text, at);
+        if (item != ITEM_NONE)
+            fetch_value(f, bytes_part(text, from, at - from));
+        if (f->value_ended)
+            f->item = ITEM_NONE;
+        f->value_ended = false;
     }
     if (f->in_brackets) /* the name of a header field */
         buf_add(&f->name, announced);
     else if (literal && is_message_text(f))
         f->content = new_content(s, f);
+    else if (literal && f->item != ITEM_NONE)
+        fetch_value(f, BYTES("\""));
 }
 
 void fetch_octets(struct fetch *f, const struct chunk *chunk)
 {
     if (f->content)
         content_push(f->content, chunk->bytes.data, chunk->bytes.len);
+    else if (f->item != ITEM_NONE && chunk->bytes.data)
+        fetch_value_literal(f, chunk->bytes);
 }
 
 void fetch_literal_ended(struct session *s, struct fetch *f, const struct message_facts *facts, const struct mark *last,
@@ -273,6 +302,11 @@ void fetch_literal_ended(struct session *s, struct fetch *f, const struct messag
 {
     if (f->content)
         write_message(s, f, facts, last, complete);
+    else if (f->item != ITEM_NONE)
+        fetch_value(f, BYTES("\""));
     if (!f->in_brackets)
         value_ended(f);
+    if (f->value_ended)
+        f->item = ITEM_NONE;
+    f->value_ended = false;
 }

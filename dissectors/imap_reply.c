@@ -73,12 +73,33 @@ static bool accepted(struct session *s, const struct reply *reply)
     return reply ? reply->status.result == RESULT_OK : !session_seen_to_end(s, SERVER);
 }
 
+/* The list that was told before the login is about to be replaced. */
+static void keep_caps(struct session *s, enum field f)
+{
+    struct record *facts = session_facts(s), *kept = NULL;
+    struct entry e;
+    size_t at = 0;
+    while (record_next(facts, &at, &e)) {
+        if (e.end || e.field != f)
+            continue;
+        if (!kept)
+            kept = record_new(KIND_session, session_limits(s));
+        record_text(kept, F_session_caps_before_login, e.text);
+    }
+    if (kept)
+        record_join(facts, kept);
+    record_free(kept);
+}
+
 void imap_caps(struct session *s, struct bytes list, bool cut)
 {
     struct imap *x = session_state(s);
     struct record *facts = session_facts(s);
     enum field f = session_encrypted(s) ? F_session_caps_inside : F_session_caps;
     struct bytes word;
+    if (x->login_ok && !x->caps_kept)
+        keep_caps(s, f);
+    x->caps_kept |= x->login_ok;
     record_drop(facts, f);
     record_drop(facts, F_session_caps_unsure);
     if (cut)
@@ -94,6 +115,8 @@ void imap_code(struct session *s, const struct imap_status *status)
 {
     if (bytes_equal_nocase(status->code, BYTES("CAPABILITY")))
         imap_caps(s, status->code_args, status->code_cut);
+    else
+        imap_code_says(s, status);
 }
 
 static void keep_user(struct imap *x, const struct login *l)
@@ -177,16 +200,26 @@ static bool is_listed(struct session *s, struct bytes mailbox)
     return false;
 }
 
+static void opened(struct session *s, const struct command *c, const struct reply *reply)
+{
+    struct imap *x = session_state(s);
+    struct bytes code = reply ? reply->status.code : BYTES("");
+    bool told = bytes_equal_nocase(code, BYTES("READ-WRITE")) || bytes_equal_nocase(code, BYTES("READ-ONLY"));
+    imap_opened(s, told ? code.len == strlen("READ-ONLY") : c->kind == VERB_EXAMINE);
+    struct bytes name = buf_bytes(&x->mailbox);
+    if (!is_listed(s, name))
+        record_text(session_facts(s), F_session_mailboxes, name);
+}
+
 /* A SELECT that fails leaves no mailbox selected, RFC 9051 section 6.3.2. */
 static void did_select(struct session *s, const struct request *r, const struct reply *reply)
 {
     struct imap *x = session_state(s);
     imap_text_set(s, &x->mailbox, BYTES(""));
-    if (!r || !accepted(s, reply) || !request_mailbox(r, &x->mailbox))
-        return;
-    struct bytes name = buf_bytes(&x->mailbox);
-    if (!is_listed(s, name))
-        record_text(session_facts(s), F_session_mailboxes, name);
+    if (r && accepted(s, reply) && request_mailbox(r, &x->mailbox))
+        opened(s, r->command, reply);
+    if (x->work)
+        x->work->opening = (struct opening){0};
 }
 
 static void did_append(struct session *s, struct request *r, const struct reply *reply)
@@ -199,6 +232,8 @@ static void did_append(struct session *s, struct request *r, const struct reply 
     request_mailbox(r, &name);
     facts.mailbox = buf_bytes(&name);
     facts.login_unknown |= accepted(s, reply);
+    if (reply && accepted(s, reply))
+        imap_did_append(s, r);
     imap_appended(s, &facts, r, reply ? &reply->status : NULL, reply ? &reply->first : NULL,
                   reply ? &reply->last : NULL);
     buf_release(&name);
@@ -220,6 +255,8 @@ static void did(struct session *s, struct command *c, struct request *r, const s
         imap_text_set(s, &x->mailbox, BYTES(""));
     else if (verb == VERB_UNAUTHENTICATE && reply && accepted(s, reply))
         x->logged_in = false;
+    else if (reply && accepted(s, reply))
+        imap_did(s, c, r, &reply->first);
 }
 
 /* Its tagged reply is here, or none will come. */

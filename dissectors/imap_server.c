@@ -50,6 +50,7 @@ static void take_tagged(struct session *s, const struct line *line, struct bytes
     struct command *c = find_tag(s, tag, &line->first);
     struct reply reply = {*status, line->first, line->last};
     dialogue_count_reply(s, bytes_of_string(imap_result_name(status->result)));
+    x->login_ok |= c && (c->kind == VERB_LOGIN || c->kind == VERB_AUTHENTICATE) && status->result == RESULT_OK;
     imap_code(s, status);
     if (!c) {
         no_command(s);
@@ -159,7 +160,7 @@ static void begin_response(struct session *s, const struct line *line, struct by
 {
     struct imap *x = session_state(s);
     struct imap_literal literal;
-    struct bytes items = text;
+    struct bytes items = text, number = text;
     enum imap_announcement announced = imap_find_literal(text, &literal);
     struct message_facts facts;
     if (announced == LITERAL_BAD_SIZE)
@@ -169,6 +170,9 @@ static void begin_response(struct session *s, const struct line *line, struct by
         if (c)
             imap_give_up_before(s, c);
         x->fetch = fetch_new(c ? &c->first : &line->first);
+        x->fetch->asked = c != NULL;
+        x->fetch->listing = c && (!x->work || x->work->listed < session_limits(s)->listed);
+        bytes_number(&number, &x->fetch->number);
     }
     if (announced == LITERAL_FOUND)
         literal.at -= x->fetch ? (size_t)(items.data - text.data) : 0;
@@ -180,6 +184,8 @@ static void begin_response(struct session *s, const struct line *line, struct by
     x->server_last = line->last;
     if (x->in_response)
         return;
+    if (x->fetch)
+        fetch_ended(s, x->fetch);
     fetch_free(x->fetch);
     x->fetch = NULL;
     x->server_adrift |= line->end == LINE_CUT; /* a literal may have been announced in what is lost of it */
@@ -194,16 +200,23 @@ static void take_untagged(struct session *s, const struct line *line, struct byt
     if (!x->greeted && session_from_start(s) && !x->lost_any && is_status)
         greeting(s, &status);
     x->greeted = true;
+    if (x->work)
+        x->work->last_when = line->last.when;
     if (is_status) {
         imap_code(s, &status);
         if (status.result == RESULT_BYE)
             keep_bye(s, line, text);
         return;
     }
-    if (bytes_equal_nocase(bytes_word(&rest), BYTES("CAPABILITY")))
+    if (bytes_equal_nocase(bytes_word(&rest),
+                           BYTES("CAPABILITY"))) { /* some tell what holds behind a login before they accept it */
+        x->login_ok |= imap_waits(s, &line->first, VERB_LOGIN, VERB_AUTHENTICATE);
         imap_caps(s, rest, line->end == LINE_CUT);
-    else
+    } else {
+        if (!x->in_response)
+            imap_untagged_says(s, &line->first, text);
         begin_response(s, line, text);
+    }
 }
 
 /* A line of the server that is none may be what a loss left of one, or of a literal. */

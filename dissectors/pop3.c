@@ -12,6 +12,8 @@
 #include "session/filter.h"
 #include "untold.h"
 
+#include <stdlib.h>
+
 enum mode {
     MODE_COMMANDS,
     MODE_AUTH,   /* AUTH or an answer was sent: the next line is an answer or a command */
@@ -32,6 +34,7 @@ struct pop3 {
     struct buf user; /* who logged in */
     struct buf server_name;
     struct untold untold; /* of unknown commands */
+    struct maildrop *maildrop;
     uint32_t messages;
     struct login_counts counts;
     uint8_t mode, starttls;
@@ -39,6 +42,18 @@ struct pop3 {
     bool adrift; /* behind lost client octets */
     bool astray; /* among server lines that are no replies */
 };
+
+struct maildrop { /* what was told of it, and done with it */
+    uint64_t messages, octets, retrieved, tops, fetched, deleted;
+    bool counted, by_stat, quit; /* messages, octets are known; the deletions hold */
+};
+
+static struct maildrop *maildrop(struct pop3 *x)
+{
+    if (!x->maildrop)
+        x->maildrop = memory_get(sizeof *x->maildrop);
+    return x->maildrop;
+}
 
 static const struct reply no_reply = {.answer = ANSWER_NONE};
 static const struct bytes none; /* not told, which is not the same as empty */
@@ -121,8 +136,36 @@ static void did_user(struct session *s, const struct command *c, const struct re
 
 /* --- what a command did, now that its reply is known, or that there is none --- */
 
+/* "+OK 2 320" */
+static void did_stat(struct pop3 *x, struct bytes text)
+{
+    uint64_t messages, octets;
+    struct bytes first = bytes_word(&text), second = bytes_word(&text);
+    if (!bytes_number(&first, &messages) || !bytes_number(&second, &octets))
+        return;
+    struct maildrop *m = maildrop(x);
+    m->messages = messages;
+    m->octets = octets;
+    m->counted = m->by_stat = true;
+}
+
+/* What it did with the maildrop, now that it was accepted. */
+static void did_maildrop(struct pop3 *x, const struct command *c, const struct reply *reply)
+{
+    if (c->kind == VERB_STAT)
+        did_stat(x, reply->text);
+    else if (c->kind == VERB_DELE)
+        maildrop(x)->deleted++;
+    else if (c->kind == VERB_RSET && x->maildrop)
+        x->maildrop->deleted = 0;
+    else if (c->kind == VERB_QUIT && x->maildrop)
+        x->maildrop->quit = true;
+}
+
 static void did(struct session *s, const struct command *c, const struct reply *reply)
 {
+    if (reply->answer == ANSWER_OK)
+        did_maildrop(session_state(s), c, reply);
     if (c->kind == VERB_USER)
         did_user(s, c, reply);
     else if (c->kind == VERB_PASS || c->kind == VERB_APOP || (c->kind == VERB_AUTH && c->phase))
@@ -199,6 +242,10 @@ static void write_message(struct session *s, const struct body *b, bool complete
         record_text(m, F_message_user, buf_bytes(&x->user));
     if (b->unsure)
         record_flag(m, F_message_unsure);
+    struct maildrop *d = maildrop(x);
+    d->retrieved += b->verb == VERB_RETR && complete;
+    d->tops += b->verb == VERB_TOP;
+    d->fetched += content_size(b->content);
     content_finish(b->content, m, complete);
     session_emit(s, m, &b->asked, &b->last);
 }
@@ -214,6 +261,10 @@ static void end_body(struct session *s, bool complete)
         write_message(s, b, complete);
     else if (b->verb == VERB_CAPA)
         take_caps(s, b, complete);
+    else if (complete && !b->gap_len && (b->verb == VERB_LIST || b->verb == VERB_UIDL) && !maildrop(x)->counted) {
+        x->maildrop->messages = b->lines;
+        x->maildrop->counted = true;
+    }
     if (b->command) {
         if (!b->content)
             record_number(b->command->fields, F_command_lines, 1 + b->lines);
@@ -578,6 +629,21 @@ static void write_number(struct record *r, enum field f, uint64_t n)
         record_number(r, f, n);
 }
 
+static void write_maildrop(struct record *facts, const struct maildrop *m)
+{
+    write_number(facts, F_session_fetched_whole, m->retrieved);
+    write_number(facts, F_session_fetched_headers, m->tops);
+    write_number(facts, F_session_fetched_octets, m->fetched);
+    write_number(facts, F_session_deleted, m->deleted);
+    if (m->counted)
+        record_number(facts, F_session_maildrop_messages, m->messages);
+    if (m->by_stat)
+        record_number(facts, F_session_maildrop_octets, m->octets);
+    uint64_t gone = m->quit ? m->deleted : 0;
+    if (m->counted && gone <= m->messages)
+        record_number(facts, F_session_left_on_server, m->messages - gone);
+}
+
 static void close(struct session *s)
 {
     struct pop3 *x = session_state(s);
@@ -596,6 +662,9 @@ static void close(struct session *s)
     write_number(facts, F_session_auth_failed, x->counts.failed);
     if (x->logged_in && x->user.len)
         record_text(facts, F_session_user, buf_bytes(&x->user));
+    if (x->maildrop)
+        write_maildrop(facts, x->maildrop);
+    free(x->maildrop);
     untold_release(&x->untold);
     buf_release(&x->told);
     buf_release(&x->user);
@@ -608,6 +677,7 @@ static size_t held(struct session *s, bool *busy)
     const struct body *b = x->body;
     size_t held = memory_cost(x->told.cap) + memory_cost(x->user.cap) + memory_cost(x->server_name.cap);
     *busy |= b || x->logins;
+    held += memory_cost(x->maildrop ? sizeof *x->maildrop : 0);
     held += b ? memory_cost(sizeof *b) + memory_cost(b->caps.cap) + content_held(b->content) : 0;
     for (const struct login *l = x->logins; l; l = l->next)
         held += login_held(l);

@@ -29,6 +29,7 @@ static const char *const dropped[] = {
     "greeting_at_us",
     "handshake_us",
     "latency_us",
+    "idle_us",
     "date_ahead_us",
     "date_behind_us",
     "alert_id",

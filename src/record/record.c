@@ -26,6 +26,13 @@
 /* Which scope is inside a group of that name. A group that is missing here does not compile. */
 enum {
     INSIDE_commands = SCOPE_command,
+    INSIDE_opened = SCOPE_opening,
+    INSIDE_listed = SCOPE_listed,
+    INSIDE_client_id = SCOPE_imap_id,
+    INSIDE_server_id = SCOPE_imap_id,
+    INSIDE_quota = SCOPE_quota,
+    INSIDE_acl = SCOPE_acl,
+    INSIDE_namespaces = SCOPE_namespace,
     INSIDE_rcpt = SCOPE_rcpt,
     INSIDE_eod_odd = SCOPE_eod_odd,
     INSIDE_received = SCOPE_received,
