@@ -163,6 +163,7 @@ static void add_session(struct summary *s, const struct record *r)
     s->missed_octets += fields_number(f, F_session_missed_c2s) + fields_number(f, F_session_missed_s2c);
     s->acked_unseen_octets +=
         fields_number(f, F_session_acked_unseen_c2s) + fields_number(f, F_session_acked_unseen_s2c);
+    summary_mailboxes_add(s->mailboxes, f);
     if (is_smtp(proto))
         add_funnel(&s->funnel, f, r);
     struct entry e;
@@ -269,6 +270,7 @@ static void summary_open(void *state, bool colour)
 {
     struct summary *s = state;
     s->colour = colour;
+    s->mailboxes = summary_mailboxes_new();
     s->servers = topk_new(SUMMARY_PLACES);
     s->clients = topk_new(SUMMARY_PLACES);
     s->senders = topk_new(SUMMARY_PLACES);
@@ -324,6 +326,7 @@ static void summary_finish(void *state, struct buf *out)
 {
     struct summary *s = state;
     summary_write(s, out);
+    summary_mailboxes_free(s->mailboxes);
     topk_free(s->servers);
     topk_free(s->clients);
     topk_free(s->senders);

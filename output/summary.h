@@ -4,6 +4,7 @@
 
 #include "fields.h"
 #include "histogram.h"
+#include "summary_mailboxes.h"
 #include "topk.h"
 
 #include "base/buf.h"
@@ -89,6 +90,7 @@ struct summary {
     struct summary_funnel funnel;
     uint64_t verdicts[SUMMARY_VERDICTS], recipients[SUMMARY_VERDICTS], content_octets;
     struct topk *servers, *clients, *senders, *domains, *clear_servers, *alerts;
+    struct summary_mailboxes *mailboxes;
     struct summary_verb verbs[SUMMARY_VERBS];
     size_t verb_count;
     uint64_t verbs_left_out; /* commands whose verb found no place */

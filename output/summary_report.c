@@ -201,6 +201,16 @@ static void write_top(struct report *r, const char *const names[4], const struct
     table_release(&t);
 }
 
+static void write_mailboxes(struct report *r)
+{
+    struct table t;
+    table_init(&t, "lrr");
+    summary_mailboxes_rows(r->s->mailboxes, &t);
+    if (t.cells)
+        heading(r, "Mailboxes");
+    finish_table(r, &t);
+}
+
 static int by_proto_and_count(const void *a, const void *b)
 {
     const struct summary_verb *x = *(const struct summary_verb *const *)a, *y = *(const struct summary_verb *const *)b;
@@ -434,6 +444,7 @@ void summary_write(const struct summary *s, struct buf *out)
         write_verdicts(&r);
         write_top(&r, ends, s->servers, s->clients);
         write_top(&r, people, s->senders, s->domains);
+        write_mailboxes(&r);
         write_commands(&r);
         write_logins(&r);
         write_oddities(&r);

@@ -263,8 +263,7 @@ void session_unfilter(struct session *s)
         input_release(&s->in[side]);
         s->in[side] = l->below[side];
     }
-    free_filter(l);
-    s->layer_count--;
+    s->layer_count--; /* its state is freed when its pass() returns */
     s->changes++;
 }
 
@@ -489,6 +488,8 @@ static bool pass_layer(struct session *s, unsigned i, enum side side)
     bool any = input_unread(below, &first);
     s->offered = l->below;
     l->filter->pass(s, l->state, side, below, &out);
+    if (i >= s->layer_count)
+        free_filter(l);
     bool moved = s->changes != changes || out.len || (any && (i >= s->layer_count || below->unread != unread));
     if (i < s->layer_count) {
         struct origin origin = {first.at, first.seen, first.seen, first.when, first.frame};

@@ -56,6 +56,7 @@ static bool load(struct subject *s, const char *path, struct error *err)
     if (ok) {
         dialogue_file_packets(&d, &s->trace);
         replay_settings(&s->settings, &d);
+        s->settings.d = NULL; /* it does not live that long */
         s->settings.mail.hash = MAIL_HASH_ALL;
         s->lookalikes = d.lookalikes;
     }

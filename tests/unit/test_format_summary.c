@@ -298,11 +298,57 @@ static void columns(void **state)
     buf_release(&out);
 }
 
+static struct record *poll(struct fixture *x, const char *proto, const char *user, int64_t second)
+{
+    struct record *r = record_of(x, KIND_session, proto, second);
+    record_word(r, F_session_visibility, "full");
+    record_word(r, F_session_close, "fin");
+    record_number(r, F_session_duration_us, 4000000);
+    if (user)
+        record_text(r, F_session_user, bytes_of_string(user));
+    return r;
+}
+
+/* What was done with mailboxes, and how often the same user came back. */
+static void mailboxes(void **state)
+{
+    struct fixture *x = *state;
+    struct record *r = poll(x, "imap", "bob", 0);
+    for (int i = 0; i < 2; i++) {
+        record_begin(r, F_session_opened);
+        record_text(r, F_opening_mailbox, BYTES("INBOX"));
+        record_end(r);
+    }
+    record_number(r, F_session_fetched_whole, 7);
+    record_number(r, F_session_fetched_octets, 2000);
+    record_number(r, F_session_idle_us, 1000000);
+    give(x, r);
+    for (int i = 0; i < 4; i++) {
+        r = poll(x, "pop3", "ann", 100 + i * 300);
+        record_number(r, F_session_left_on_server, 5);
+        give(x, r);
+    }
+    give(x, poll(x, "pop3", "carol", 5000)); /* once: no interval */
+    give(x, poll(x, "pop3", NULL, 6000));
+    give(x, poll(x, "pop3", NULL, 6100)); /* nobody knows who */
+    format_summary.finish(x->format, &x->out);
+    assert_tidy(x);
+    assert_row(x, "mailboxes opened 2");
+    assert_row(x, "messages fetched whole 7");
+    assert_row(x, "octets fetched 2.0 kB");
+    assert_row(x, "messages left on the server 20");
+    assert_row(x, "time in IDLE 1.00 s");
+    assert_row(x, "of the sessions' time 25.0 %");
+    assert_row(x, "from session to session of a user, half within 5.0 min");
+    assert_row(x, "nine of ten within 5.0 min");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(report, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(mailboxes, setup, teardown),
         cmocka_unit_test_setup_teardown(bounded, setup, teardown),
         cmocka_unit_test(most_frequent),
         cmocka_unit_test(percentiles),
