@@ -270,6 +270,7 @@ struct imap {
     uint32_t user_len, messages, forgotten;
     struct login_counts logins;
     uint8_t mode;
+    const char *starttls_said; /* how STARTTLS was answered, as records say it; or null */
     bool greeted, logged_in, secret_zone, adrift, server_adrift, in_response, in_literal, starttls_offered, has_caps;
     bool lost_any, lost_commands, idled, begun;
     bool login_ok, caps_kept; /* a login was accepted; what was offered before it was put aside */

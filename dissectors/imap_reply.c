@@ -161,7 +161,11 @@ static enum login_failure failure_of(const struct request *r, const struct imap_
 static const char *starttls_now(struct session *s)
 {
     struct imap *x = session_state(s);
-    if (session_encrypted(s) || !x->has_caps)
+    if (session_encrypted(s))
+        return NULL;
+    if (x->starttls_said) /* and yet in clear: refused, or the tap decrypted it */
+        return x->starttls_said;
+    if (!x->has_caps)
         return NULL;
     return x->starttls_offered ? "offered" : "not_offered";
 }
@@ -307,8 +311,9 @@ void imap_give_up_before(struct session *s, const struct command *known)
 void imap_begin_tls(struct session *s)
 {
     struct imap *x = session_state(s);
+    x->starttls_said = "accepted";
     record_drop(session_facts(s), F_session_starttls);
-    record_word(session_facts(s), F_session_starttls, "accepted");
+    record_word(session_facts(s), F_session_starttls, x->starttls_said);
     x->mode = MODE_COMMANDS;
     session_filter(s, &tls_filter);
 }
@@ -354,7 +359,7 @@ void imap_answer(struct session *s, struct command *c, const struct reply *reply
     if (verb == VERB_STARTTLS && ok)
         imap_begin_tls(s);
     else if (verb == VERB_STARTTLS && !record_has(session_facts(s), F_session_starttls))
-        record_word(session_facts(s), F_session_starttls, "refused");
+        record_word(session_facts(s), F_session_starttls, x->starttls_said = "refused");
     else if (verb == VERB_COMPRESS && ok)
         imap_begin_compression(s);
 }
