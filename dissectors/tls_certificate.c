@@ -139,15 +139,17 @@ static void write_certificate(struct record *r, X509 *cert, struct bytes der, in
         record_boolean(r, F_cert_name_match, X509_check_host(cert, (const char *)name.data, name.len, 0, NULL) == 1);
 }
 
-void tls_certificates_write(struct record *r, struct bytes list, int64_t when, struct bytes name)
+void tls_certificates_write(struct record *r, struct bytes list, bool with_extensions, int64_t when, struct bytes name)
 {
     uint8_t copy[NAME_MOST]; /* the record may move */
-    struct bytes der;
+    struct bytes der, extensions;
     name = bytes_part(name, 0, sizeof copy);
     if (name.len)
         memcpy(copy, name.data, name.len);
     name = bytes_of(copy, name.len);
     for (unsigned i = 0; tls_take_vector(&list, 3, &der); i++) {
+        if (with_extensions)
+            tls_take_vector(&list, 2, &extensions);
         if (i == TLS_CERTIFICATES_MOST) {
             record_cut(r, F_tls_chain);
             break;

@@ -8,8 +8,9 @@
 /* The certificates that are told of; more of them are named in `truncated`. */
 #define TLS_CERTIFICATES_MOST 10
 
-/* The first in F_tls_cert, the others as F_tls_chain. `list`: each behind its length, in three octets. `when`: the time
+/* The first in F_tls_cert, the others as F_tls_chain. `list`: each behind its length, in three octets,
+   and before its own extensions (TLS 1.3). `when`: the time
    of the capture, ns. `name`: what the client asked for, or nothing. */
-void tls_certificates_write(struct record *r, struct bytes list, int64_t when, struct bytes name);
+void tls_certificates_write(struct record *r, struct bytes list, bool with_extensions, int64_t when, struct bytes name);
 
 #endif

@@ -8,7 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MESSAGE_CLIENT_HELLO = 1, MESSAGE_SERVER_HELLO = 2, MESSAGE_CERTIFICATE = 11, MESSAGE_SERVER_KEY_EXCHANGE = 12 };
+enum {
+    MESSAGE_CLIENT_HELLO = 1,
+    MESSAGE_SERVER_HELLO = 2,
+    MESSAGE_ENCRYPTED_EXTENSIONS = 8,
+    MESSAGE_CERTIFICATE = 11,
+    MESSAGE_SERVER_KEY_EXCHANGE = 12,
+    MESSAGE_FINISHED = 20,
+    MESSAGE_KEY_UPDATE = 24
+};
 
 #define HEAD_SIZE   4 /* type, length */
 #define ALERT_FATAL 2
@@ -62,6 +70,7 @@ static void read_client_hello(struct handshake *h, struct bytes body)
     if (kept->known || !client_hello_read(&hello, body)) /* the one after a HelloRetryRequest tells the same */
         return;
     kept->known = true;
+    kept->early_data = hello.has_early_data;
     memcpy(kept->random, hello.random.data, sizeof kept->random);
     if (hello.session_id.len <= sizeof kept->session_id) {
         kept->session_id_len = (uint8_t)hello.session_id.len;
@@ -115,8 +124,6 @@ static void read_server_hello(struct handshake *h, struct bytes body)
     kept->resumed = is_resumed(h, &hello);
     if (h->client.known || hello.version >= TLS_1_3)
         record_boolean(h->facts, F_tls_resumed, kept->resumed);
-    if (hello.version >= TLS_1_3)
-        record_boolean(h->facts, F_tls_cert_visible, false);
     server_hello_fingerprint(&hello, h->facts);
 }
 
@@ -159,18 +166,21 @@ static void read_key_exchange(struct handshake *h, struct bytes body)
 
 static void read_certificates(struct handshake *h, struct bytes body, int64_t when)
 {
-    struct bytes list;
-    if (record_has(h->facts, F_tls_cert_visible) || !tls_take_vector(&body, 3, &list))
+    struct bytes list, context;
+    bool is_13 = handshake_version(h) >= TLS_1_3;
+    if (record_has(h->facts, F_tls_cert_visible) || (is_13 && !tls_take_vector(&body, 1, &context)) ||
+        !tls_take_vector(&body, 3, &list))
         return;
     record_boolean(h->facts, F_tls_cert_visible, true);
-    tls_certificates_write(h->facts, list, when, record_find(h->facts, F_tls_sni));
+    tls_certificates_write(h->facts, list, is_13, when, record_find(h->facts, F_tls_sni));
 }
 
 static bool is_wanted(enum side side, uint8_t type)
 {
     if (side == CLIENT)
         return type == MESSAGE_CLIENT_HELLO;
-    return type == MESSAGE_SERVER_HELLO || type == MESSAGE_CERTIFICATE || type == MESSAGE_SERVER_KEY_EXCHANGE;
+    return type == MESSAGE_ENCRYPTED_EXTENSIONS || type == MESSAGE_SERVER_HELLO || type == MESSAGE_CERTIFICATE ||
+           type == MESSAGE_SERVER_KEY_EXCHANGE;
 }
 
 static void read_message(struct handshake *h, struct bytes message, int64_t when)
@@ -189,9 +199,22 @@ static void read_message(struct handshake *h, struct bytes message, int64_t when
     case MESSAGE_SERVER_KEY_EXCHANGE:
         read_key_exchange(h, body);
         break;
+    case MESSAGE_ENCRYPTED_EXTENSIONS:
+        body = encrypted_extensions_protocol(body);
+        if (body.len && !record_has(h->facts, F_tls_alpn))
+            record_text(h->facts, F_tls_alpn, body);
+        break;
     default:
         break;
     }
+}
+
+/* What its being there says. */
+static void meet(struct handshake_side *m, uint8_t type)
+{
+    m->begins_anew |= m->finished && (type == MESSAGE_CLIENT_HELLO || type == MESSAGE_SERVER_HELLO);
+    m->finished |= type == MESSAGE_FINISHED;
+    m->updates += type == MESSAGE_KEY_UPDATE;
 }
 
 static size_t length_of(const struct buf *message)
@@ -234,6 +257,8 @@ void handshake_octets(struct handshake *h, enum side side, struct bytes octets, 
         if (m->message.len < HEAD_SIZE)
             continue;
         size_t len = length_of(&m->message);
+        if (m->message.len == HEAD_SIZE)
+            meet(m, m->message.data[0]);
         if (m->message.len == HEAD_SIZE && (!is_wanted(side, m->message.data[0]) || len > m->message.max)) {
             if (is_wanted(side, m->message.data[0]))
                 leave_out(h, m->message.data[0]);

@@ -11,6 +11,9 @@ struct handshake_side {
     struct buf message; /* the one under way, from its head on */
     uint32_t skip;      /* octets left of one that nobody asks for */
     bool lost;          /* where messages begin is not known */
+    bool finished;      /* its Finished was read */
+    bool begins_anew;   /* and then another hello: it asks for new keys (renegotiation, up to TLS 1.2) */
+    unsigned updates;   /* KeyUpdate messages (TLS 1.3) */
 };
 
 struct handshake {
@@ -21,6 +24,7 @@ struct handshake {
         uint8_t random[TLS_RANDOM_SIZE], session_id[32];
         uint8_t session_id_len;
         bool known;
+        bool early_data; /* what it sends first is encrypted with other keys */
     } client;
     struct server_hello_kept {
         uint8_t random[TLS_RANDOM_SIZE];
@@ -40,7 +44,8 @@ void handshake_free(struct handshake *h);
 /* What it takes of memory. */
 size_t handshake_held(const struct handshake *h);
 
-/* Octets of that side's handshake records, in order. `when`: capture time of the last of them. */
+/* Octets of that side's handshake records, in order, in clear or decrypted. `when`: capture time of the last of them.
+ */
 void handshake_octets(struct handshake *h, enum side side, struct bytes octets, int64_t when);
 
 /* So many of them were lost; SIZE_MAX: nobody knows how many. */

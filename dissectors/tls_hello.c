@@ -18,6 +18,7 @@ enum {
     EXTENSION_ENCRYPT_THEN_MAC = 22,
     EXTENSION_EXTENDED_MASTER = 23,
     EXTENSION_PSK = 41,
+    EXTENSION_EARLY_DATA = 42,
     EXTENSION_VERSIONS = 43,
     EXTENSION_KEY_SHARE = 51
 };
@@ -122,6 +123,9 @@ static void read_client_extension(struct client_hello *h, uint16_t type, struct 
     case EXTENSION_VERSIONS:
         h->versions = vector_of(body, 1);
         break;
+    case EXTENSION_EARLY_DATA:
+        h->has_early_data = true;
+        break;
     default:
         break;
     }
@@ -191,6 +195,17 @@ bool server_hello_read(struct server_hello *h, struct bytes body)
     for (struct bytes rest = h->extensions; take_extension(&rest, &type, &extension);)
         read_server_extension(h, type, extension);
     return true;
+}
+
+struct bytes encrypted_extensions_protocol(struct bytes body)
+{
+    struct server_hello h = {0};
+    struct bytes extension;
+    uint16_t type;
+    for (struct bytes rest = extensions_of(body); take_extension(&rest, &type, &extension);)
+        if (type == EXTENSION_ALPN)
+            read_server_extension(&h, type, extension);
+    return h.protocol;
 }
 
 /* --- fingerprints --- */

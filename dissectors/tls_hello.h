@@ -12,7 +12,7 @@ struct client_hello {
     uint16_t version; /* legacy_version */
     struct bytes random, session_id, ciphers, extensions;
     struct bytes name, groups, formats, signatures, versions, protocols; /* of extensions; empty where missing */
-    bool has_name, has_protocols;                                        /* the extension is there */
+    bool has_name, has_protocols, has_early_data;                        /* the extension is there */
 };
 
 struct server_hello {
@@ -29,6 +29,9 @@ struct server_hello {
 /* The body of the message. False: it is none; of extensions those that are whole are taken. */
 bool client_hello_read(struct client_hello *h, struct bytes body);
 bool server_hello_read(struct server_hello *h, struct bytes body);
+
+/* The protocol agreed on, of EncryptedExtensions (TLS 1.3); or nothing. */
+struct bytes encrypted_extensions_protocol(struct bytes body);
 
 /* What it offers: F_tls_versions_offered, sni, alpn_offered, ja3, ja4. */
 void client_hello_write(const struct client_hello *h, struct record *r);

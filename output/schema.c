@@ -32,6 +32,7 @@ static const struct {
     {F_session_compression, "deflate"},
     {F_namespace_kind, "personal other shared"},
     {F_tls_how, "implicit starttls stls"},
+    {F_tls_keylog, "no_key wrong_key unsupported handshake_lost"},
     {F_tls_alert_from, "client server"},
     {F_alert_severity, "info low medium high critical"},
     {F_alert_confidence, "low medium high"},

@@ -57,6 +57,7 @@ struct engine *engine_new(const struct engine_settings *settings)
         .hold = settings->hold,
         .interim = settings->interim,
         .sensor = settings->sensor,
+        .keylog = settings->keylog,
         .emit = emit,
         .arg = e};
     e->budget.limits = &e->settings.limits;

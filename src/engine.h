@@ -21,6 +21,7 @@ struct engine_settings {
     bool overlap_last;         /* of two copies of octets that wait in order, the last is read; else the first */
     const uint16_t *ports;     /* connections to one of these are followed; 0 at the end */
     const char *sensor;        /* or null */
+    struct keylog *keylog;     /* or null; shared by all engines */
     struct mail_settings mail; /* how far messages are looked into */
     bool put_away_at_once;     /* each session after every packet, not only when there are many: for tests */
 

@@ -17,6 +17,7 @@ enum option_key {
     OPTION_WRITE,
     OPTION_EXTRACT,
     OPTION_EXTRACT_KINDS,
+    OPTION_KEYLOG,
     OPTION_COUNT,
     OPTION_SNAPLEN,
     OPTION_NO_PROMISCUOUS,
@@ -62,6 +63,7 @@ const struct option_info option_infos[] = {
     [OPTION_WRITE] = {"write", "FILE", NULL, 'w'},
     [OPTION_EXTRACT] = {"extract", "FOLDER", NULL, 0},
     [OPTION_EXTRACT_KINDS] = {"extract-kinds", "KINDS", "packets; messages and parts as files", 0},
+    [OPTION_KEYLOG] = {"keylog", "FILE", "secrets of TLS (SSLKEYLOGFILE), to read what is inside", 0},
     [OPTION_COUNT] = {"count", "NUMBER", NULL, 'c'},
     [OPTION_SNAPLEN] = {"snapshot-length", "OCTETS", "packets in all; of each", 's'},
     [OPTION_NO_PROMISCUOUS] = {"no-promiscuous-mode", NULL, "leave the interface as it is", 'p'},
@@ -71,8 +73,8 @@ const struct option_info option_infos[] = {
     [OPTION_CHECKSUMS] = {"checksums", NULL, "connections are of one VLAN; drop what has a wrong checksum", 0},
     [OPTION_HOLD] = {"hold", "OCTETS", NULL, 0},
     [OPTION_MEMORY] = {"memory", "SIZE", "that a side may wait; that connections may take (512M)", 0},
-    [OPTION_OVERLAP] = {"overlap", "WHICH", "of octets sent twice with other content: first (default) or last", 0},
-    [OPTION_INTERIM] = {"interim", "SECONDS", "write sessions that last longer in parts (0: when they end)", 0},
+    [OPTION_OVERLAP] = {"overlap", "WHICH", NULL, 0},
+    [OPTION_INTERIM] = {"interim", "SECONDS", "of octets sent twice first or last; sessions in parts", 0},
     [OPTION_HASH] = {"hash", "WHAT", NULL, 0},
     [OPTION_MD5] = {"md5", NULL, NULL, 0},
     [OPTION_NO_CONTENT] = {"no-content", NULL, "SHA-256 of parts, all or none; MD5, too; envelopes only", 0},
@@ -413,6 +415,9 @@ static bool apply(struct options *o, enum option_key key, const char *text, stru
         if (o->extract)
             return error_set(err, "--extract was given twice; it writes to one folder");
         o->extract = text;
+        return true;
+    case OPTION_KEYLOG:
+        o->keylog = text;
         return true;
     case OPTION_EXTRACT_KINDS:
         return kinds(text, &o->engine.mail, err);

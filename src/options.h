@@ -38,6 +38,7 @@ struct options {
     unsigned output_count;
     enum privacy_level privacy;
     const char *privacy_key; /* file, or null */
+    const char *keylog;      /* --keylog: file, or null */
     const char *extract;     /* --extract: folder, or null */
     const char *write;       /* -w: where packets of mail go; or null */
     char *filter;            /* pcap-filter(7), or null */

@@ -17,6 +17,7 @@
 #include "capture/source.h"
 #include "mail/extract.h"
 #include "recorder.h"
+#include "session/keylog.h"
 #include "turns.h"
 #include "workers.h"
 
@@ -38,6 +39,7 @@ struct pipeline {
     struct terminal terminal;
     struct decoder *decoder;
     struct extraction *extraction; /* or null */
+    struct keylog *keylog;         /* or null */
     struct keeper *keeper;         /* the decoder's, for -w; or null */
     struct recorder *recorder;
     struct workers *workers;
@@ -390,6 +392,26 @@ static void pipeline_release(struct pipeline *p)
     free(p->live);
     decoder_free(p->decoder);
     extraction_close(p->extraction);
+    keylog_close(p->keylog);
+}
+
+/* False: it cannot be read, or there is nothing in it that a key log has. */
+static bool open_keylog(struct pipeline *p, struct error *err)
+{
+    const struct options *o = p->options;
+    bool grows = o->interface_count != 0;
+    if (!o->keylog)
+        return true;
+    p->keylog = keylog_open(o->keylog, o->engine.limits.keylog, grows, err);
+    if (!p->keylog)
+        return false;
+    struct keylog_counts counts = keylog_count(p->keylog);
+    if (!counts.secrets && counts.others) {
+        keylog_close(p->keylog);
+        p->keylog = NULL;
+        return error_set(err, "'%.256s' is no key log: none of its lines is a secret of TLS", o->keylog);
+    }
+    return true;
 }
 
 enum exit_code pipeline_run(const struct options *o, const volatile sig_atomic_t *stop, struct error *err)
@@ -402,12 +424,18 @@ enum exit_code pipeline_run(const struct options *o, const volatile sig_atomic_t
     p.direct = count == 1;
     terminal_init(&p.terminal, wants_progress(o));
     struct engine_settings engine = o->engine;
-    if (o->extract && !(p.extraction = extraction_open(o->extract, &o->engine.limits, err)))
+    if (!open_keylog(&p, err))
         return code;
+    engine.keylog = p.keylog;
+    if (o->extract && !(p.extraction = extraction_open(o->extract, &o->engine.limits, err))) {
+        keylog_close(p.keylog);
+        return code;
+    }
     engine.mail.extraction = p.extraction;
     p.recorder = recorder_new(o, p.extraction, &p.terminal, err);
     if (!p.recorder) {
         extraction_close(p.extraction);
+        keylog_close(p.keylog);
         return code;
     }
     p.decoder = decoder_new(&o->engine.limits);

@@ -95,6 +95,7 @@ void replay_format(const struct replay_settings *s, const struct trace *t, const
     engine_settings_init(&settings);
     settings.limits = s->limits;
     settings.mail = s->mail;
+    settings.keylog = s->keylog;
     if (s->any_port)
         settings.any_port = true;
     if (s->hold > 0)

@@ -13,6 +13,7 @@ struct replay_settings {
     int64_t interim;
     bool overlap_last;
     bool restless; /* no session is put away; else each is, after every packet */
+    struct keylog *keylog; /* or null */
     struct mail_settings mail;
     struct limits limits;
     bool alerts;                   /* only what the rules say */

@@ -12,6 +12,8 @@
 struct filter {
     const char *name;
     size_t state_size; /* zeroed before, moved between calls, wiped after */
+    bool in_place;     /* what one call lets out is at most what it takes: each octet gets a place of its own, the last
+                          that of the last. Else all stand at the first's */
 
     /* Octets of that side are there below the filter: takes them with input_take() and appends to `out` what the side's
        stream above goes on with. May leave them unread: waiting is not reading. session_patient() is about them. All
@@ -44,6 +46,12 @@ bool session_is_implicit(const struct session *s);
 
 /* Takes the topmost filter away again: what it left unread is the dissector's. Called from its pass(). */
 void session_unfilter(struct session *s);
+
+/* What comes out of it from here on is read with keys: records say so, and that it travels inside TLS. */
+void session_decrypted(struct session *s);
+
+/* About so many octets of that side are lost to what stands above: a gap there, before what pass() lets out. */
+void session_skip(struct session *s, enum side side, uint64_t len);
 
 /* From here on nothing of either side comes out of the filter: whoever waits for it waits in vain. */
 void session_opaque(struct session *s);

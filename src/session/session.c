@@ -66,6 +66,11 @@ const struct limits *session_limits(const struct session *s)
     return s->settings->limits;
 }
 
+struct keylog *session_keylog(const struct session *s)
+{
+    return s->settings->keylog;
+}
+
 struct record *session_facts(struct session *s)
 {
     return s->facts;
@@ -253,7 +258,9 @@ bool session_is_implicit(const struct session *s)
 
 bool session_is_proto(const struct session *s, const char *name)
 {
-    return !strcmp(session_proto(s), name);
+    unsigned n;
+    bool tls;
+    return (s->dissector || dissector_of_port(session_service(s), &n, &tls)) && !strcmp(session_proto(s), name);
 }
 
 void session_unfilter(struct session *s)
@@ -265,6 +272,11 @@ void session_unfilter(struct session *s)
     }
     s->layer_count--; /* its state is freed when its pass() returns */
     s->changes++;
+}
+
+void session_decrypted(struct session *s)
+{
+    s->encrypted = s->decrypted = true;
 }
 
 void session_opaque(struct session *s)
@@ -352,17 +364,19 @@ static void give_up(struct session *s)
     s->gone = !dissector_of_port(session_service(s), &name, &tls);
 }
 
+/* With a key log, what is spoken is chosen by what comes out; else the port says it. */
 static bool choose_tls(struct session *s, struct bytes client, struct bytes server, bool last_chance,
                        enum probe *verdict)
 {
     unsigned name;
-    bool tls;
+    bool tls = false;
     const struct dissector *d = dissector_of_port(session_service(s), &name, &tls);
-    *verdict = d ? probe_tls(client, server, last_chance) : PROBE_NO;
-    if (!d || *verdict != PROBE_MATCH)
+    *verdict = d || s->settings->keylog ? probe_tls(client, server, last_chance) : PROBE_NO;
+    if (*verdict != PROBE_MATCH)
         return false;
     s->implicit_tls = true;
-    use(s, d, name);
+    if (!s->settings->keylog)
+        use(s, d, name);
     if (tls || session_from_start(s)) /* joined midway, it may have begun with STARTTLS */
         record_word(s->facts, F_session_starttls, "implicit");
     session_filter(s, &tls_filter);
@@ -409,46 +423,77 @@ static bool head_is_lost(const struct session *s, enum side side)
 }
 
 /* The first in the list to say MATCH once all before it said NO. When there is no more to wait for, the first that is
-   unsure and stands at its port. */
+   unsure and stands at its port. False: none, as yet. */
+static bool choose_by_content(struct session *s, bool last_chance, bool *unsure)
+{
+    struct bytes client = unread_of(s, CLIENT), server = unread_of(s, SERVER);
+    const struct dissector *d;
+    for (size_t i = 0; (d = dissectors[i]) != NULL; i++) {
+        enum probe verdict = d->probe(client, server);
+        if (verdict == PROBE_MATCH && !(*unsure && !last_chance)) {
+            use(s, d, name_at_port(d, session_service(s)));
+            return true;
+        }
+        if (verdict == PROBE_NO)
+            continue;
+        *unsure = true;
+        if (!last_chance)
+            return false;
+        if (verdict == PROBE_UNLIKELY)
+            continue;
+        for (const struct port_hint *hint = d->ports; hint->port; hint++) {
+            if (hint->port == session_service(s)) {
+                use(s, d, hint->name);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool is_last_chance(const struct session *s)
+{
+    struct bytes client = unread_of(s, CLIENT), server = unread_of(s, SERVER);
+    unsigned name;
+    bool implicit, beheaded = (client.len && head_is_lost(s, SERVER)) || (server.len && head_is_lost(s, CLIENT));
+    return client.len + server.len >= PROBE_ENOUGH ||
+           (beheaded && dissector_of_port(session_service(s), &name, &implicit));
+}
+
 static void choose(struct session *s, bool last_chance)
 {
     if (!pass_proxies(s, last_chance))
         return;
     struct bytes client = unread_of(s, CLIENT), server = unread_of(s, SERVER);
-    unsigned name;
-    bool implicit, beheaded = (client.len && head_is_lost(s, SERVER)) || (server.len && head_is_lost(s, CLIENT));
-    last_chance |= client.len + server.len >= PROBE_ENOUGH;
-    last_chance |= beheaded && dissector_of_port(session_service(s), &name, &implicit);
+    last_chance |= is_last_chance(s);
     if (!client.len && !server.len && !last_chance)
         return;
     enum probe tls;
     if (choose_tls(s, client, server, last_chance, &tls))
         return;
     bool unsure = tls == PROBE_UNSURE;
-    const struct dissector *d;
-    for (size_t i = 0; (d = dissectors[i]) != NULL; i++) {
-        enum probe verdict = d->probe(client, server);
-        if (verdict == PROBE_MATCH && !(unsure && !last_chance)) {
-            note_clear_text(s);
-            use(s, d, name_at_port(d, session_service(s)));
-            return;
-        }
-        if (verdict == PROBE_NO)
-            continue;
-        unsure = true;
-        if (!last_chance)
-            return;
-        if (verdict == PROBE_UNLIKELY)
-            continue;
-        for (const struct port_hint *hint = d->ports; hint->port; hint++) {
-            if (hint->port == session_service(s)) {
-                note_clear_text(s);
-                use(s, d, hint->name);
-                return;
-            }
-        }
-    }
-    if (!unsure || last_chance)
+    if (choose_by_content(s, last_chance, &unsure))
+        note_clear_text(s);
+    else if (!unsure || last_chance)
+        give_up(s);
+}
+
+/* The same behind a filter that may let something out, or not. What it lets out that no dissector knows is the port's.
+ */
+static void choose_inside(struct session *s, bool last_chance)
+{
+    bool opaque = s->opaque[CLIENT] && s->opaque[SERVER], unsure = false, tls;
+    unsigned name;
+    struct bytes client = unread_of(s, CLIENT), server = unread_of(s, SERVER);
+    const struct dissector *d = dissector_of_port(session_service(s), &name, &tls);
+    last_chance |= opaque || is_last_chance(s);
+    if (!client.len && !server.len && !last_chance)
+        return;
+    if ((!opaque && choose_by_content(s, last_chance, &unsure)) || (unsure && !last_chance))
+        return;
+    if (d)
+        use(s, d, name);
+    else
         give_up(s);
 }
 
@@ -472,6 +517,22 @@ static void close_inputs(struct session *s)
     }
 }
 
+void session_skip(struct session *s, enum side side, uint64_t len)
+{
+    unsigned i = 0;
+    struct mark first;
+    while (i < s->layer_count && s->layers[i].below != s->offered)
+        i++;
+    if (i == s->layer_count)
+        return;
+    struct input *below = &s->layers[i].below[side], *above = input_above(s, i, side);
+    if (!input_unread(below, &first))
+        first = below->last_read;
+    struct origin origin = {first.at, first.seen, first.seen, first.when, first.frame};
+    input_feed_gap(above, len, &origin);
+    s->changes++;
+}
+
 /* Lets one layer take what it can; what comes out goes to the layer above, unless enough waits there. True: something
    moved. */
 static bool pass_layer(struct session *s, unsigned i, enum side side)
@@ -493,7 +554,9 @@ static bool pass_layer(struct session *s, unsigned i, enum side side)
     bool moved = s->changes != changes || out.len || (any && (i >= s->layer_count || below->unread != unread));
     if (i < s->layer_count) {
         struct origin origin = {first.at, first.seen, first.seen, first.when, first.frame};
-        input_feed(above, buf_bytes(&out), &origin, true);
+        if (l->filter->in_place)
+            origin.at = input_at(below) - out.len;
+        input_feed(above, buf_bytes(&out), &origin, !l->filter->in_place);
         input_keep(above);
         above->end = input_at(below); /* places are those below the filter */
     }
@@ -574,9 +637,10 @@ static void offer(struct session *s)
     if (is_idle(s))
         return;
     trust_acks(s);
-    if (!s->dissector && !s->unrecognised)
-        choose(s, s->ending || (session_closed(s, CLIENT) && session_closed(s, SERVER)));
-    if (!s->dissector)
+    bool over = s->ending || (session_closed(s, CLIENT) && session_closed(s, SERVER));
+    if (!s->dissector && !s->unrecognised && !s->layer_count)
+        choose(s, over);
+    if (!s->dissector && !s->layer_count)
         return;
     do {
         moved = false;
@@ -587,6 +651,12 @@ static void offer(struct session *s)
                 moved |= pass_layer(s, i, SERVER);
         }
         close_inputs(s);
+        if (!s->dissector && !s->unrecognised && (!moved || !over))
+            choose_inside(s, over);
+        if (!s->dissector && (s->unrecognised || !moved))
+            return;
+        if (!s->dissector)
+            continue;
         moved |= offer_side(s, CLIENT);
         moved |= offer_side(s, SERVER);
     } while (moved && !is_idle(s));

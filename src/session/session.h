@@ -41,6 +41,10 @@ const struct limits *session_limits(const struct session *s);
 struct mail;
 struct mail *session_mail(const struct session *s);
 
+/* The secrets the user has of TLS sessions; null: none. */
+struct keylog;
+struct keylog *session_keylog(const struct session *s);
+
 /* Facts for the session's own record (F_session_...): appended as they come, written when the session ends. */
 struct record *session_facts(struct session *s);
 

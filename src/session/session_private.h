@@ -24,6 +24,7 @@ struct session_settings { /* shared by all sessions of an engine; outlives them 
     uint64_t hold;
     int64_t interim;
     const char *sensor;
+    struct keylog *keylog; /* or null */
     void (*emit)(void *arg, struct record *r);
     void *arg;
 };
@@ -91,7 +92,7 @@ struct session {                      /* awake; see session_rest.c */
     uint32_t heads[2];                             /* octets that each side said to them */
     bool joined[2];                                /* the first octet of the side was fed */
     bool opaque[2];                                /* nothing comes out of a filter any more */
-    bool unrecognised, ending, implicit_tls, encrypted, gone;
+    bool unrecognised, ending, implicit_tls, encrypted, decrypted, gone;
 };
 
 /* Octets that sessions may take while awake; beyond, those that are quiet for the longest are put to rest. 0: also the

@@ -249,6 +249,8 @@ void session_emit(struct session *s, struct record *r, const struct mark *first,
     record_number(r, F_all_frame_last, last->frame > first->frame ? last->frame : first->frame);
     if (record_has(r, F_message_noted))
         count_noted(s, r);
+    if (s->decrypted)
+        record_flag(r, F_all_decrypted);
     write_quality(s, r);
     if (record_has(r, F_message_date))
         write_date_distance(r, first->when);
@@ -337,7 +339,7 @@ static const char *visibility(const struct session *s)
     if (s->unrecognised)
         return "unrecognised";
     bool opaque = s->opaque[CLIENT] || s->opaque[SERVER];
-    if (s->implicit_tls && opaque)
+    if (s->implicit_tls && opaque && !s->decrypted)
         return "encrypted";
     return opaque || has_gap(s) || one_sided(s) || !saw_beginning(s) ? "partial" : "full";
 }
@@ -350,6 +352,8 @@ void session_emit_own(struct session *s, bool last, enum close how)
     record_time(r, F_all_end_ts, f->last_when);
     record_number(r, F_all_frame_first, f->tcp.first_frame);
     record_number(r, F_all_frame_last, f->last_frame);
+    if (s->decrypted)
+        record_flag(r, F_all_decrypted);
     write_quality(s, r);
     if (session_from_start(s) && !saw_beginning(s))
         record_word(r, F_all_quality, "midstream");

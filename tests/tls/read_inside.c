@@ -1,0 +1,316 @@
+/* Dialogues inside TLS, read with keys, against the same in clear: what is told must be the same, but for what TLS
+   changes.
+
+       read_inside [--dump FOLDER] DIALOGUE...
+
+   Each way of TLS with each dialogue that can be wrapped; some of them also in other orders of capture, with other keys
+   and with octets lost. --dump writes captures and key logs, to look at. */
+#include "base/memory.h"
+#include "diff.h"
+#include "mutate.h"
+#include "normal.h"
+#include "replay.h"
+#include "session/keylog.h"
+#include "wrap.h"
+
+#include <json-c/json.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct wrap_how ways[] = {
+    {.name = "tls13-aes128", .version = TLS1_3_VERSION, .ciphers = "TLS_AES_128_GCM_SHA256"},
+    {.name = "tls13-aes256", .version = TLS1_3_VERSION, .ciphers = "TLS_AES_256_GCM_SHA384", .resume = true},
+    {.name = "tls13-chacha", .version = TLS1_3_VERSION, .ciphers = "TLS_CHACHA20_POLY1305_SHA256", .key_updates = true},
+    {.name = "tls12-gcm", .version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-AES256-GCM-SHA384"},
+    {.name = "tls12-gcm-rsa", .version = TLS1_2_VERSION, .ciphers = "AES128-GCM-SHA256", .rsa = true},
+    {.name = "tls12-chacha", .version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-CHACHA20-POLY1305", .resume = true},
+    {.name = "tls12-cbc", .version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-AES128-SHA256"},
+    {.name = "tls12-cbc-sha384", .version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-AES256-SHA384"},
+    {.name = "tls12-cbc-mac", .version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-AES256-SHA", .mac_then_encrypt = true},
+    {.name = "tls11", .version = TLS1_1_VERSION, .ciphers = "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"},
+    {.name = "tls10", .version = TLS1_VERSION, .ciphers = "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"},
+    {.name = "tls10-mac",
+     .version = TLS1_VERSION,
+     .ciphers = "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0",
+     .mac_then_encrypt = true},
+};
+
+enum { WAYS = sizeof ways / sizeof *ways };
+
+struct tally {
+    unsigned read, left_out, failed;
+};
+
+/* --- the same form for both --- */
+
+static const char *const changed[] = {"bytes_c2s", "bytes_s2c",        "starttls", "encrypted",
+                                      "decrypted", "cleartext_secret", NULL};
+
+static struct json_object *plain(struct json_object *o)
+{
+    struct json_object *caps;
+    for (size_t i = 0; changed[i]; i++)
+        json_object_object_del(o, changed[i]);
+    const char *key = json_object_object_get_ex(o, "caps", &caps) ? "caps" : "caps_inside";
+    if (json_object_object_get_ex(o, key, &caps)) { /* last in either */
+        json_object_get(caps);
+        json_object_object_del(o, key);
+        json_object_object_add(o, "caps", caps);
+    }
+    return o;
+}
+
+/* NDJSON without the tls records and what TLS changes; *decrypted: every record says that it was read with keys. */
+static void leave_out_tls(struct bytes ndjson, struct buf *out, bool *decrypted)
+{
+    *decrypted = ndjson.len != 0;
+    while (ndjson.len) {
+        size_t len = bytes_index(ndjson, '\n');
+        struct json_tokener *tokener = json_tokener_new();
+        struct json_object *o = json_tokener_parse_ex(tokener, (const char *)ndjson.data, (int)len), *type;
+        bool is_tls = json_object_object_get_ex(o, "type", &type) && !strcmp(json_object_get_string(type), "tls");
+        *decrypted = *decrypted && json_object_object_get_ex(o, "decrypted", &type);
+        if (!is_tls) {
+            buf_add_string(out, json_object_to_json_string_ext(plain(o), JSON_C_TO_STRING_PLAIN));
+            buf_add_string(out, "\n");
+        }
+        json_object_put(o);
+        json_tokener_free(tokener);
+        ndjson = bytes_part(ndjson, len + 1, SIZE_MAX);
+    }
+}
+
+static void told(const struct replay_settings *settings, const struct trace *t, struct buf *out, struct buf *raw,
+                 bool *decrypted)
+{
+    struct normal n = {.loose = true};
+    struct buf less;
+    struct error err;
+    buf_init(&less, SIZE_MAX);
+    buf_reset(raw);
+    buf_reset(out);
+    replay(settings, t, raw);
+    leave_out_tls(buf_bytes(raw), &less, decrypted);
+    if (!normal_form(&n, buf_bytes(&less), out, &err))
+        abort();
+    buf_release(&less);
+}
+
+/* --- */
+
+struct trial {
+    const char *path;
+    const struct dialogue_file *clear;
+    struct replay_settings settings;
+    struct buf expected, got, raw, secrets;
+};
+
+static bool same(struct trial *x, const char *what, bool decrypted)
+{
+    if (decrypted && bytes_equal(buf_bytes(&x->expected), buf_bytes(&x->got)))
+        return true;
+    printf("not ok %s, %s%s\n", x->path, what, decrypted ? "" : ": not every record is marked as decrypted");
+    diff_print(buf_bytes(&x->expected), buf_bytes(&x->got));
+    return false;
+}
+
+/* No secret may stand in what is told. */
+static bool is_silent(const struct trial *x)
+{
+    struct bytes rest = buf_bytes(&x->secrets);
+    while (rest.len) {
+        struct bytes line = bytes_part(rest, 0, bytes_index(rest, '\n'));
+        rest = bytes_part(rest, line.len + 1, SIZE_MAX);
+        bytes_word(&line);
+        bytes_word(&line);
+        if (bytes_find_nocase(buf_bytes(&x->raw), bytes_word(&line)) != SIZE_MAX) {
+            printf("not ok %s: a secret stands in the records\n", x->path);
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct keylog *keylog_of(struct bytes secrets)
+{
+    struct keylog *k = keylog_new(UINT64_MAX);
+    keylog_take(k, secrets);
+    return k;
+}
+
+static bool says(const struct buf *raw, const char *what)
+{
+    return bytes_find_nocase(buf_bytes(raw), bytes_of_string(what)) != SIZE_MAX;
+}
+
+/* Without the key, and with one that is wrong, it is told why, and nothing that stands inside. */
+static bool try_other_keys(struct trial *x, const struct trace *t, const struct wrap_how *how)
+{
+    struct buf wrong;
+    bool decrypted, ok = true;
+    buf_init(&wrong, SIZE_MAX);
+    buf_add(&wrong, buf_bytes(&x->secrets));
+    for (size_t i = 1; i < wrong.len; i++)
+        if (wrong.data[i] == '\n') /* the last digit of each secret */
+            wrong.data[i - 1] = wrong.data[i - 1] == '0' ? '1' : '0';
+    for (int i = 0; i < 2; i++) {
+        x->settings.keylog = keylog_of(i ? buf_bytes(&wrong) : BYTES("# nothing\n"));
+        told(&x->settings, t, &x->got, &x->raw, &decrypted);
+        bool unknown = x->clear->any_port && !x->raw.len; /* nobody knows that it is mail */
+        ok = ok && (unknown || says(&x->raw, i ? "\"keylog\":\"wrong_key\"" : "\"keylog\":\"no_key\"")) &&
+             !says(&x->raw, "\"decrypted\"") && !says(&x->raw, "\"commands\"") && !says(&x->raw, "\"message\"");
+        if (!ok)
+            printf("not ok %s, %s with %s:\n%.*s\n", x->path, how->name, i ? "a wrong key" : "no key", (int)x->raw.len,
+                   (const char *)x->raw.data);
+        keylog_close(x->settings.keylog);
+    }
+    buf_release(&wrong);
+    return ok;
+}
+
+/* In other orders of capture, cut elsewhere. */
+static bool try_orders(struct trial *x, const struct trace *t, const struct wrap_how *how)
+{
+    bool decrypted, ok = true;
+    for (uint64_t seed = 1; ok && seed <= 5; seed++) {
+        struct random random = random_seeded(seed);
+        struct trace changed_trace;
+        trace_copy(&changed_trace, t);
+        mutate(&changed_trace, &random, true, 1000);
+        trace_number(&changed_trace);
+        told(&x->settings, &changed_trace, &x->got, &x->raw, &decrypted);
+        ok = same(x, how->name, decrypted);
+        trace_release(&changed_trace);
+    }
+    return ok;
+}
+
+/* With packets lost: it must not fail, and the records must admit it. */
+static bool try_losses(struct trial *x, const struct trace *t, const struct wrap_how *how)
+{
+    bool decrypted, ok = true;
+    for (uint64_t seed = 1; ok && seed <= 10; seed++) {
+        struct random random = random_seeded(seed);
+        struct trace less, gone = {0};
+        trace_copy(&less, t);
+        mutate_drop(&less, &random, &gone);
+        trace_number(&less);
+        told(&x->settings, &less, &x->got, &x->raw, &decrypted);
+        ok = is_silent(x);
+        trace_release(&less);
+        trace_release(&gone);
+    }
+    if (!ok)
+        printf("not ok %s, %s with losses\n", x->path, how->name);
+    return ok;
+}
+
+static void dump(const struct trial *x, const struct trace *t, const char *folder, const char *way)
+{
+    char path[4096];
+    struct error err;
+    const char *name = strrchr(x->path, '/');
+    name = name ? name + 1 : x->path;
+    snprintf(path, sizeof path, "%s/%s-%s.pcap", folder, name, way);
+    if (!trace_save(t, path, &err))
+        printf("%s\n", err.text);
+    snprintf(path, sizeof path, "%s/%s-%s.keys", folder, name, way);
+    FILE *f = fopen(path, "w");
+    if (f) {
+        fwrite(x->secrets.data, 1, x->secrets.len, f);
+        fclose(f);
+    }
+}
+
+static bool try_way(struct trial *x, const struct wrap_how *how, const char *folder, bool thorough)
+{
+    struct dialogue_file inside;
+    struct trace t;
+    bool decrypted;
+    buf_reset(&x->secrets);
+    wrap(x->clear, 0, how, &inside, &x->secrets);
+    dialogue_file_packets(&inside, &t);
+    if (folder)
+        dump(x, &t, folder, how->name);
+    x->settings.keylog = keylog_of(buf_bytes(&x->secrets));
+    told(&x->settings, &t, &x->got, &x->raw, &decrypted);
+    bool ok = same(x, how->name, decrypted) && is_silent(x);
+    if (ok && thorough)
+        ok = try_orders(x, &t, how) && try_losses(x, &t, how);
+    keylog_close(x->settings.keylog);
+    if (ok && thorough)
+        ok = try_other_keys(x, &t, how);
+    x->settings.keylog = NULL;
+    trace_release(&t);
+    dialogue_file_release(&inside);
+    return ok;
+}
+
+/* Does anything stand in it that TLS would change, or that makes it no dialogue of a mail protocol? */
+static bool is_for_this(const struct dialogue_file *d, const struct buf *raw)
+{
+    static const char *const not [] = {"\"unrecognised\"",
+                                       "\"starttls\":\"accepted\"",
+                                       "\"starttls\":\"implicit\"",
+                                       "tls_",
+                                       "early_",
+                                       "\"encap\"",
+                                       "\"quality\"",
+                                       "acks_",
+                                       NULL};
+    for (size_t i = 0; not [i]; i++)
+        if (says(raw, not [i]))
+            return false;
+    return wrap_fits(d) && says(raw, "\"session\"");
+}
+
+static void try_file(const char *path, const char *folder, struct tally *tally, unsigned which)
+{
+    struct dialogue_file d;
+    struct trial x = {.path = path, .clear = &d};
+    struct trace t;
+    struct error err;
+    size_t len;
+    bool decrypted, ok = true;
+    char *text = dialogue_file_load(path, &len, &err);
+    if (!text || !dialogue_file_parse(&d, path, bytes_of(text, len), &err)) {
+        printf("not ok %s\n", err.text);
+        tally->failed++;
+        free(text);
+        return;
+    }
+    struct buf *bufs[] = {&x.expected, &x.got, &x.raw, &x.secrets};
+    for (size_t i = 0; i < 4; i++)
+        buf_init(bufs[i], SIZE_MAX);
+    replay_settings(&x.settings, &d);
+    dialogue_file_packets(&d, &t);
+    told(&x.settings, &t, &x.expected, &x.raw, &decrypted);
+    bool fits = is_for_this(&d, &x.raw);
+    for (unsigned i = 0; fits && ok && i < WAYS; i++)
+        if (folder || i % 4 == which % 4 || which % 16 == 0)
+            ok = try_way(&x, &ways[i], folder, i == which % WAYS);
+    tally->failed += !ok;
+    tally->read += fits;
+    tally->left_out += !fits;
+    trace_release(&t);
+    for (size_t i = 0; i < 4; i++)
+        buf_release(bufs[i]);
+    dialogue_file_release(&d);
+    free(text);
+}
+
+int main(int argc, char **argv)
+{
+    struct tally tally = {0};
+    const char *folder = NULL;
+    int first = 1;
+    if (argc > 2 && !strcmp(argv[1], "--dump")) {
+        folder = argv[2];
+        first = 3;
+    }
+    for (int i = first; i < argc; i++)
+        try_file(argv[i], folder, &tally, (unsigned)(i - first));
+    printf("%u dialogues read inside TLS, %u left out, %u failed\n", tally.read, tally.left_out, tally.failed);
+    return tally.failed || (argc > 20 && tally.read * 3 < tally.left_out);
+}
