@@ -179,8 +179,11 @@ static void pass(struct session *s, void *state, enum side side, struct input *b
         return;
     if (!d->dead[side])
         inflate_piece(s, d, side, below, out);
-    if (d->dead[side])
-        drop_rest(s, d, side, below);
+    if (!d->dead[side])
+        return;
+    inflateEnd(&d->streams[side]->z); /* its memory is not needed any more; again, it does nothing */
+    d->streams[side]->held = memory_cost(sizeof *d->streams[side]);
+    drop_rest(s, d, side, below);
 }
 
 static void tell(struct session *s, void *state)

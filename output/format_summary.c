@@ -142,6 +142,24 @@ static void add_key(struct topk *t, const struct fields *f, enum field ip, enum 
     topk_add(t, bytes_of(key, (size_t)len));
 }
 
+/* Who IMAP clients say they are, and what they opened. */
+static void add_names(struct summary *s, const struct record *r)
+{
+    struct buf key;
+    size_t at = 0;
+    if (fields_group(&s->group, r, F_session_client_id, &at)) {
+        buf_init(&key, TOPK_KEY_SIZE);
+        buf_add(&key, fields_text(&s->group, F_imap_id_name));
+        if (fields_has(&s->group, F_imap_id_version))
+            buf_add_byte(&key, ' ');
+        buf_add(&key, fields_text(&s->group, F_imap_id_version));
+        topk_add(s->programs, buf_bytes(&key));
+        buf_release(&key);
+    }
+    for (at = 0; fields_group(&s->group, r, F_session_opened, &at);)
+        topk_add(s->mailbox_names, fields_text(&s->group, F_opening_mailbox));
+}
+
 static void add_session(struct summary *s, const struct record *r)
 {
     const struct fields *f = &s->fields;
@@ -164,6 +182,7 @@ static void add_session(struct summary *s, const struct record *r)
     s->acked_unseen_octets +=
         fields_number(f, F_session_acked_unseen_c2s) + fields_number(f, F_session_acked_unseen_s2c);
     summary_mailboxes_add(s->mailboxes, f);
+    add_names(s, r);
     if (is_smtp(proto))
         add_funnel(&s->funnel, f, r);
     struct entry e;
@@ -276,6 +295,8 @@ static void summary_open(void *state, bool colour)
     s->senders = topk_new(SUMMARY_PLACES);
     s->domains = topk_new(SUMMARY_PLACES);
     s->clear_servers = topk_new(SUMMARY_PLACES);
+    s->programs = topk_new(SUMMARY_PLACES);
+    s->mailbox_names = topk_new(SUMMARY_PLACES);
     s->alerts = topk_new(SUMMARY_PLACES);
 }
 
@@ -332,6 +353,8 @@ static void summary_finish(void *state, struct buf *out)
     topk_free(s->senders);
     topk_free(s->domains);
     topk_free(s->clear_servers);
+    topk_free(s->programs);
+    topk_free(s->mailbox_names);
     topk_free(s->alerts);
     for (size_t i = 0; i < s->verb_count; i++)
         free(s->verbs[i].latency);

@@ -89,7 +89,7 @@ struct summary {
     struct summary_traffic traffic[SUMMARY_PROTOS];
     struct summary_funnel funnel;
     uint64_t verdicts[SUMMARY_VERDICTS], recipients[SUMMARY_VERDICTS], content_octets;
-    struct topk *servers, *clients, *senders, *domains, *clear_servers, *alerts;
+    struct topk *servers, *clients, *senders, *domains, *clear_servers, *alerts, *programs, *mailbox_names;
     struct summary_mailboxes *mailboxes;
     struct summary_verb verbs[SUMMARY_VERBS];
     size_t verb_count;

@@ -430,6 +430,7 @@ static void write_counters(struct report *r)
 void summary_write(const struct summary *s, struct buf *out)
 {
     static const char *const ends[] = {"Servers", "sessions", "Clients", "sessions"};
+    static const char *const programs[] = {"IMAP clients, by ID", "sessions", "Mailboxes", "times opened"};
     static const char *const people[] = {"Senders", "messages", "Recipient domains", "recipients"};
     struct report r = {.s = s, .out = out, .bold = "", .red = "", .off = ""};
     if (s->colour) {
@@ -445,6 +446,7 @@ void summary_write(const struct summary *s, struct buf *out)
         write_top(&r, ends, s->servers, s->clients);
         write_top(&r, people, s->senders, s->domains);
         write_mailboxes(&r);
+        write_top(&r, programs, s->programs, s->mailbox_names);
         write_commands(&r);
         write_logins(&r);
         write_oddities(&r);

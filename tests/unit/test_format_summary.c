@@ -319,6 +319,10 @@ static void mailboxes(void **state)
         record_text(r, F_opening_mailbox, BYTES("INBOX"));
         record_end(r);
     }
+    record_begin(r, F_session_client_id);
+    record_text(r, F_imap_id_name, BYTES("Mail\033er"));
+    record_text(r, F_imap_id_version, BYTES("1.2"));
+    record_end(r);
     record_number(r, F_session_fetched_whole, 7);
     record_number(r, F_session_fetched_octets, 2000);
     record_number(r, F_session_idle_us, 1000000);
@@ -334,6 +338,7 @@ static void mailboxes(void **state)
     format_summary.finish(x->format, &x->out);
     assert_tidy(x);
     assert_row(x, "mailboxes opened 2");
+    assert_row(x, "Mail\\x1ber 1.2 1 INBOX 2");
     assert_row(x, "messages fetched whole 7");
     assert_row(x, "octets fetched 2.0 kB");
     assert_row(x, "messages left on the server 20");
