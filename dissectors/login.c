@@ -76,6 +76,7 @@ void login_finish(struct session *s, struct login *l, struct login_counts *count
     record_word(r, F_auth_result, result(l, reply, aborted));
     record_number(r, F_auth_attempt, counts->attempts);
     record_boolean(r, F_auth_encrypted, session_encrypted(s));
+    l->sasl.cleartext_secret &= !session_encrypted(s);
     sasl_write(&l->sasl, r);
     if (reply->seen)
         write_reply(r, l, reply);

@@ -421,6 +421,11 @@ static bool setting_word(struct dialogue_file *d, struct bytes name, struct byte
         texts_add(&d->mail_servers, value);
     } else if (bytes_equal(name, BYTES("set"))) {
         texts_add(&d->set, value);
+    } else if (bytes_equal(name, BYTES("key"))) {
+        texts_add(&d->keys, value);
+        bytes_word(&value);
+        bytes_word(&value);
+        texts_add(&d->secrets, bytes_word(&value));
     } else if (bytes_equal(name, BYTES("secret"))) {
         texts_add(&d->secrets, value);
         return value.len > 0;
@@ -624,6 +629,7 @@ void dialogue_file_release(struct dialogue_file *d)
     texts_release(&d->mail_servers);
     texts_release(&d->set);
     texts_release(&d->keep);
+    texts_release(&d->keys);
     texts_release(&d->secrets);
     *d = (struct dialogue_file){0};
 }

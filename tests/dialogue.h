@@ -73,6 +73,7 @@ struct dialogue_file {
     struct texts local_nets, local_domains, mail_servers, set; /* as the options of mailtap */
 
     struct texts keep;    /* keys that the normal form keeps though it drops them by default */
+    struct texts keys;    /* lines of a key log */
     struct texts secrets; /* what no output may hold, in clear or in base64 */
 };
 

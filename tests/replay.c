@@ -4,6 +4,7 @@
 #include "detect/detection.h"
 #include "lanes.h"
 #include "output/format.h"
+#include "session/keylog.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,9 +73,21 @@ void replay_settings(struct replay_settings *s, const struct dialogue_file *d)
     s->hold = d->hold;
     s->interim = d->interim;
     s->overlap_last = d->overlap_last;
+    s->keys = d->keys;
     s->mail = d->mail;
     s->limits = d->limits;
     s->d = d;
+}
+
+static struct keylog *own_keylog(const struct texts *lines)
+{
+    struct keylog *k = lines->count ? keylog_new(lines->count) : NULL;
+
+    for (size_t i = 0; i < lines->count; i++) {
+        keylog_take(k, bytes_of_string(lines->list[i]));
+        keylog_take(k, BYTES("\n"));
+    }
+    return k;
 }
 
 void replay_format(const struct replay_settings *s, const struct trace *t, const struct format *format, struct buf *out)
@@ -95,7 +108,7 @@ void replay_format(const struct replay_settings *s, const struct trace *t, const
     engine_settings_init(&settings);
     settings.limits = s->limits;
     settings.mail = s->mail;
-    settings.keylog = s->keylog;
+    settings.keylog = s->keylog ? s->keylog : own_keylog(&s->keys);
     if (s->any_port)
         settings.any_port = true;
     if (s->hold > 0)
@@ -116,6 +129,8 @@ void replay_format(const struct replay_settings *s, const struct trace *t, const
     }
     lanes_finish(l, ENGINE_EOF);
     lanes_free(l);
+    if (!s->keylog)
+        keylog_close(settings.keylog);
     if (sink.detection) {
         detection_finish(sink.detection);
         write_alerts(&sink);

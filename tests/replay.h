@@ -12,8 +12,9 @@ struct replay_settings {
     uint64_t hold;
     int64_t interim;
     bool overlap_last;
-    bool restless; /* no session is put away; else each is, after every packet */
-    struct keylog *keylog; /* or null */
+    bool restless;         /* no session is put away; else each is, after every packet */
+    struct texts keys;     /* lines of a key log; views what the dialogue has */
+    struct keylog *keylog; /* or this one; or null */
     struct mail_settings mail;
     struct limits limits;
     bool alerts;                   /* only what the rules say */

@@ -56,7 +56,8 @@ static bool load(struct subject *s, const char *path, struct error *err)
     if (ok) {
         dialogue_file_packets(&d, &s->trace);
         replay_settings(&s->settings, &d);
-        s->settings.d = NULL; /* it does not live that long */
+        s->settings.d = NULL;       /* it does not live that long */
+        d.keys = (struct texts){0}; /* they do */
         s->settings.mail.hash = MAIL_HASH_ALL;
         s->lookalikes = d.lookalikes;
     }
@@ -68,6 +69,7 @@ static bool load(struct subject *s, const char *path, struct error *err)
 static void subject_release(struct subject *s)
 {
     trace_release(&s->trace);
+    texts_release(&s->settings.keys);
     buf_release(&s->ndjson);
     buf_release(&s->form);
 }

@@ -262,7 +262,7 @@ static bool is_for_this(const struct dialogue_file *d, const struct buf *raw)
     for (size_t i = 0; not [i]; i++)
         if (says(raw, not [i]))
             return false;
-    return wrap_fits(d) && says(raw, "\"session\"");
+    return wrap_fits(d) && !d->keys.count && says(raw, "\"session\"");
 }
 
 static void try_file(const char *path, const char *folder, struct tally *tally, unsigned which)

@@ -207,7 +207,7 @@ void wrap(const struct dialogue_file *d, size_t clear, const struct wrap_how *ho
     to->steps = NULL;
     to->step_count = 0;
     to->expected = NULL;
-    to->keep = to->secrets = (struct texts){0};
+    to->keep = to->secrets = to->keys = (struct texts){0};
     make_contexts(&t);
     if (how->resume)
         session = earlier(&t);
