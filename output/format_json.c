@@ -420,6 +420,19 @@ static void json_open(void *state, bool colour)
     buf_init(&j->lossy_text, (size_t)FIELD_COUNT * (FIELD_PATH_SIZE + 4));
 }
 
+/* A stored record says itself what was lost when it was written first. */
+static void read_lossy(struct json *j)
+{
+    struct entry e;
+    for (size_t at = 0; record_next(j->record, &at, &e);)
+        for (unsigned f = 0; e.field == F_all_lossy && f < FIELD_COUNT; f++) {
+            char path[FIELD_PATH_SIZE];
+            field_path((enum field)f, path);
+            if (bytes_equal(e.text, bytes_of_string(path)))
+                j->lossy[f / 64] |= UINT64_C(1) << (f % 64);
+        }
+}
+
 static void json_record(void *state, const struct record *r, struct buf *out)
 {
     struct json *j = state;
@@ -429,6 +442,8 @@ static void json_record(void *state, const struct record *r, struct buf *out)
     j->out = out;
     j->record = r;
     memset(j->lossy, 0, sizeof j->lossy);
+    if (record_has(r, F_all_lossy))
+        read_lossy(j);
     put_object(j, 0, 0);
     insert_lossy(j);
     put_char(j, '\n');

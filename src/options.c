@@ -567,7 +567,8 @@ static bool complete(struct options *o, bool terminal, struct error *err)
     if (o->action != ACTION_RUN)
         return true;
     if (o->record_count && (o->file_count || o->interface_count || o->write || o->extract || o->filter))
-        return error_set(err, "--records reads what was made of packets; -r, -i, -w, --extract and filters are for packets");
+        return error_set(err,
+                         "--records reads what was made of packets; -r, -i, -w, --extract and filters are for packets");
     if (!o->file_count && !o->interface_count && !o->record_count)
         return error_set(err, "nothing to read: name a capture file with -r FILE or an interface with -i NAME "
                               "(mailtap -D lists them); see mailtap --help");

@@ -21,7 +21,16 @@ struct option_info {
 extern const struct option_info option_infos[]; /* in the order of --help */
 extern const unsigned option_count;
 
-enum options_action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_SCHEMA, ACTION_INTERFACES, ACTION_LIMITS, ACTION_RULES, ACTION_EXPLAIN };
+enum options_action {
+    ACTION_RUN,
+    ACTION_HELP,
+    ACTION_VERSION,
+    ACTION_SCHEMA,
+    ACTION_INTERFACES,
+    ACTION_LIMITS,
+    ACTION_RULES,
+    ACTION_EXPLAIN
+};
 
 enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 

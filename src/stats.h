@@ -17,7 +17,7 @@ struct stats_counts {
     struct engine_counts engine;
     uint64_t records[STATS_KINDS];
     uint64_t inputs_damaged, inputs_unreadable, records_dropped;
-    uint64_t files_omitted;                      /* --extract */
+    uint64_t files_omitted; /* --extract */
     struct detection_counts detection;
     uint64_t packets_written, packets_unwritten; /* -w; the second: of mail, as far as known, but there was no room */
 };

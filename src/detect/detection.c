@@ -40,6 +40,7 @@ struct profile {
     uint8_t rule, evidence_count, quality;
     uint8_t severity, confidence, told_severity, told_confidence;
     bool has_client, has_server, port_differs;
+    bool begun;         /* first is set */
     bool wants, spoken; /* to speak when the record has been seen by all; has spoken */
     uint16_t server_port;
     char proto[8], sensor[65];
@@ -375,10 +376,11 @@ uint64_t profile_events(const struct profile *e)
 void profile_event(struct watch *w, struct profile *e, const struct seen *s, int64_t when)
 {
     (void)w;
-    if ((!e->events && !e->evidence_count) || when < e->first)
+    if (!e->begun || when < e->first)
         e->first = when;
     if (!e->events || when > e->last)
         e->last = when;
+    e->begun = true;
     e->events++;
     e->quality |= (uint8_t)s->quality;
 }
@@ -427,8 +429,9 @@ void profile_copy_evidence(struct watch *w, struct profile *to, const struct pro
         to->evidence[to->evidence_count++] = v;
         hold(w, to, memory_cost(size));
     }
-    if (from->events && (!to->events || from->first < to->first))
+    if (from->begun && (!to->begun || from->first < to->first))
         to->first = from->first;
+    to->begun |= from->begun;
 }
 
 void profile_command(struct watch *w, struct profile *e, const struct seen *s, const struct seen_command *c)

@@ -11,14 +11,16 @@ const char *const quality_names[] = {"gap", "one_sided", "midstream", "evicted",
 void seen_init(struct seen *s)
 {
     *s = (struct seen){0};
-    buf_init(&s->clean, SIZE_MAX);
+    s->clean = memory_get(sizeof *s->clean);
+    buf_init(s->clean, SIZE_MAX);
 }
 
 void seen_release(struct seen *s)
 {
     free(s->command_list);
     free(s->rcpt_list);
-    buf_release(&s->clean);
+    buf_release(s->clean);
+    free(s->clean);
 }
 
 static bool is_ascii(struct bytes text)
@@ -34,20 +36,21 @@ static bool is_ascii(struct bytes text)
     return !(all & UINT64_C(0x8080808080808080));
 }
 
-/* As NDJSON would give it back. */
-static struct bytes clean(struct seen *s, struct bytes text)
+/* Views into `clean` stay valid: what does not fit into the room it was given for this record is cut. */
+struct bytes seen_clean(const struct seen *s, struct bytes text)
 {
+    struct buf *out = s->clean;
     if (is_ascii(text))
         return text;
-    size_t from = s->clean.len;
-    for (size_t at = 0; at < text.len;) {
+    size_t from = out->len;
+    for (size_t at = 0; at < text.len && out->cap - out->len >= 4;) {
         uint32_t c;
         struct bytes rest = bytes_part(text, at, text.len);
         size_t n = utf8_read(rest, &c);
-        buf_add(&s->clean, c == UTF8_BAD ? BYTES("\xef\xbf\xbd") : bytes_part(rest, 0, n));
+        buf_add(out, c == UTF8_BAD ? BYTES("\xef\xbf\xbd") : bytes_part(rest, 0, n));
         at += n;
     }
-    return bytes_part(buf_bytes(&s->clean), from, s->clean.len);
+    return bytes_part(buf_bytes(out), from, out->len - from);
 }
 
 static int64_t microseconds(uint64_t ns)
@@ -69,15 +72,15 @@ static void read_command(struct seen *s, size_t *at)
         if (e.field == F_command_at_us)
             c->when = s->ts + (int64_t)(e.number * (uint64_t)CLOCK_US);
         else if (e.field == F_command_verb)
-            c->verb = clean(s, e.text);
+            c->verb = seen_clean(s, e.text);
         else if (e.field == F_command_arg)
-            c->arg = clean(s, e.text);
+            c->arg = seen_clean(s, e.text);
         else if (e.field == F_command_text)
-            c->text = clean(s, e.text);
+            c->text = seen_clean(s, e.text);
         else if (e.field == F_command_status)
-            c->status = clean(s, e.text);
+            c->status = seen_clean(s, e.text);
         else if (e.field == F_command_rcode)
-            c->rcode = clean(s, e.text);
+            c->rcode = seen_clean(s, e.text);
         else if (e.field == F_command_result)
             c->result = e.text;
         else if (e.field == F_command_code)
@@ -104,17 +107,17 @@ static void read_rcpt(struct seen *s, size_t *at)
     *r = (struct seen_rcpt){0};
     while (record_next(s->record, at, &e) && !e.end) {
         if (e.field == F_rcpt_addr)
-            r->addr = clean(s, e.text);
+            r->addr = seen_clean(s, e.text);
         else if (e.field == F_rcpt_form)
             r->form = e.text;
         else if (e.field == F_rcpt_verdict)
             r->verdict = e.text;
         else if (e.field == F_rcpt_status)
-            r->status = clean(s, e.text);
+            r->status = seen_clean(s, e.text);
         else if (e.field == F_rcpt_reason)
             r->reason = e.text;
         else if (e.field == F_rcpt_text)
-            r->text = clean(s, e.text);
+            r->text = seen_clean(s, e.text);
         else if (e.field == F_rcpt_code)
             r->code = e.number;
         else if (e.field == F_rcpt_frame)
@@ -130,7 +133,7 @@ static void read_entry(struct seen *s, const struct entry *e, size_t *at)
     *slot = (struct seen_slot){.turn = s->turn, .number = e->number, .inside = *at};
     switch (field_infos[e->field].type) {
     case TEXT:
-        slot->text = clean(s, e->text);
+        slot->text = seen_clean(s, e->text);
         break;
     case WORD:
         slot->text = e->text;
@@ -170,8 +173,8 @@ void seen_read(struct seen *s, const struct record *r)
     s->turn++;
     s->quality = 0;
     s->command_count = s->rcpt_count = 0;
-    buf_reset(&s->clean);
-    buf_room(&s->clean, 3 * record_size(r)); /* an octet becomes three at most */
+    buf_reset(s->clean);
+    buf_room(s->clean, 4 * 3 * record_size(r)); /* an octet becomes three at most; asked for a few times */
     s->ts = 0;
     for (size_t at = 0; record_next(r, &at, &e);) { /* the time first: commands count from it */
         if (e.field == F_all_ts) {

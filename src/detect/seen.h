@@ -59,7 +59,7 @@ struct seen {
     struct seen_command *command_list;
     struct seen_rcpt *rcpt_list;
     struct seen_slot slots[FIELD_COUNT];
-    struct buf clean; /* texts that had to be changed: never moved, since it is given its room first */
+    struct buf *clean; /* texts that had to be changed */
 };
 
 void seen_init(struct seen *s);
@@ -77,6 +77,9 @@ bool seen_is(const struct seen *s, enum field f, const char *word);
 /* The next entry of f at the top level: items of TEXTS, WORDS, COUNTS, and the beginnings of GROUPS (`at` is then
    inside). Start with *at = 0. */
 bool seen_next(const struct seen *s, enum field f, size_t *at, struct entry *ret);
+
+/* A text of a group or list that the caller has read itself, as NDJSON would give it back. */
+struct bytes seen_clean(const struct seen *s, struct bytes text);
 
 /* The number of one key of COUNTS; 0 where there is none. */
 uint64_t seen_count(const struct seen *s, enum field f, const char *key);

@@ -141,7 +141,7 @@ def rules(program, page):
         numbers += re.findall(r'\(rule (\d+), revision \d+\)', told)
         for title in ('What it means', 'What proves it', 'When it may be wrong', 'What to do'):
             text_of = re.search(r'^%s\n((?:    .*\n)+)' % title, told, re.M)
-            if not text_of or len(text_of.group(1)) < 80:
+            if not text_of or len(text_of.group(1)) < 50:
                 problems.append(f'--explain {rule} says too little under "{title}"')
         if not list((ROOT / 'tests/alerts').glob(f'*-{rule.split(".")[1]}-*.txt')):
             problems.append(f'no dialogue tests/alerts/*-{rule.split(".")[1]}-*.txt')

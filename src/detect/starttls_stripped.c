@@ -1,0 +1,143 @@
+/* STARTTLS taken out of a server's offer on the way (RFC 3207 section 6): masked keywords, or an offer that is missing
+   for clients that had it before. */
+#include "detector.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { SITES }; /* of a server: networks that saw the offer */
+
+struct stripped { /* of a server ("offer"), of a server and a network, of a finding ("") */
+    uint64_t masked, missing, offers;
+    int64_t offered_last;
+    struct host site_last; /* that saw the offer last */
+};
+
+#define RECENTLY (3600 * CLOCK_S)
+
+/* XXXXXXXA and its like: what boxes that mask ESMTP leave of a keyword. */
+static bool is_masked(struct bytes word)
+{
+    size_t run = 0;
+    while (run < word.len && word.data[run] == 'X')
+        run++;
+    return run >= 4 && (run == word.len || (run + 1 == word.len && byte_is_letter(word.data[run])));
+}
+
+static bool looks_masked(const struct seen *s, struct bytes *what)
+{
+    struct entry e;
+    for (size_t at = 0; seen_next(s, F_session_caps, &at, &e);) {
+        struct bytes rest = e.text;
+        *what = bytes_word(&rest);
+        if (is_masked(*what))
+            return true;
+    }
+    for (size_t i = 0; i < s->command_count; i++) {
+        *what = s->commands[i].verb;
+        if (is_masked(*what) && s->commands[i].code >= 500)
+            return true;
+    }
+    return false;
+}
+
+static void speak(struct watch *w, const struct seen *s, bool masked, struct bytes what)
+{
+    struct key key = {.client = &s->client, .server = &s->server};
+    struct profile *e = profile_get(w, &key, s);
+    struct stripped *x = profile_data(e);
+    profile_event(w, e, s, s->end);
+    *(masked ? &x->masked : &x->missing) += 1;
+    if (masked)
+        profile_evidence(w, e, s, s->ts, s->frame, "keyword %.*s in place of one that was masked", SHOWN(what));
+    else
+        profile_evidence(w, e, s, s->ts, s->frame,
+                         "no STARTTLS among the capabilities, which this network was offered before");
+    profile_alert(w, e, SEVERITY_HIGH, masked ? CONFIDENCE_HIGH : CONFIDENCE_LOW);
+}
+
+static struct profile *of_site(struct watch *w, const struct seen *s, const struct host *site, bool make)
+{
+    char port[16];
+    int len = snprintf(port, sizeof port, "%" PRIu64, s->server_port);
+    struct key key = {.client = site, .server = &s->server, .name = bytes_of(port, (size_t)len)};
+    return make ? profile_get(w, &key, s) : profile_find(w, &key);
+}
+
+static void see(struct watch *w, const struct seen *s)
+{
+    struct host site = host_site(&s->client);
+    struct bytes what;
+    bool caps = seen_has(s, F_session_caps),
+         whole = !(s->quality & (QUALITY_GAP | QUALITY_ONE_SIDED | QUALITY_MIDSTREAM));
+    bool offered = seen_is(s, F_session_starttls, "offered") || seen_is(s, F_session_starttls, "accepted");
+    if (!caps)
+        return;
+    if (looks_masked(s, &what) && !offered) {
+        speak(w, s, true, what);
+        return;
+    }
+    struct profile *server = of_site(w, s, NULL, true);
+    struct stripped *all = profile_data(server);
+    if (offered) {
+        all->offers++;
+        profile_add(w, server, SITES, tally_hash(bytes_of(site.octets, sizeof site.octets)));
+        all->offered_last = s->end;
+        all->site_last = site;
+        struct profile *one = of_site(w, s, &site, true);
+        ((struct stripped *)profile_data(one))->offers++;
+        return;
+    }
+    bool told = seen_is(s, F_session_starttls, "not_offered") && !seen_has(s, F_session_caps_unsure) && whole;
+    if (!told || all->offers < 3 || profile_distinct(server, SITES) < 2 || s->end - all->offered_last > RECENTLY ||
+        host_equal(&all->site_last, &site) || host_near(&s->client, &s->server))
+        return;
+    if (of_site(w, s, &site, false))
+        speak(w, s, false, (struct bytes){NULL, 0});
+}
+
+static void tell(const struct watch *w, const struct profile *e, struct finding *f)
+{
+    const struct stripped *x = profile_data_of(e);
+    (void)w;
+    f->subject = SUBJECT_SERVER_IP;
+    finding_detail(f, "masked", x->masked);
+    finding_detail(f, "missing", x->missing);
+    if (x->masked)
+        snprintf(f->reason, sizeof f->reason,
+                 "the server's keywords arrive masked, %" PRIu64 " time%s: STARTTLS cannot be used", x->masked,
+                 x->masked == 1 ? "" : "s");
+    else
+        snprintf(f->reason, sizeof f->reason,
+                 "STARTTLS is missing, %" PRIu64
+                 " time%s, for a network that was offered it before, while others are still",
+                 x->missing, x->missing == 1 ? "" : "s");
+}
+
+const struct detector starttls_stripped_detector = {
+    .name = "starttls_stripped",
+    .family = "tls",
+    .number = 7700401,
+    .revision = 1,
+    .title = "STARTTLS taken out of the offer",
+    .category = "encryption",
+    .severity = SEVERITY_HIGH,
+    .mitre = "T1557 T1040",
+    .references = "RFC 3207 section 6,RFC 8314,RFC 8461,RFC 7672",
+    .means = "Something between client and server takes STARTTLS out of what the server offers, so that mail and "
+             "passwords travel in clear. Some firewalls do so unasked; an attacker does it on purpose.",
+    .proof =
+        "Keywords of X alone, as XXXXXXXA, in the server's offer or the client's line (high confidence). Or the offer "
+        "is missing for a network that had it within the last hours, while another network has it still.",
+    .traps =
+        "Maintenance takes the offer from all: not told. A reply that a gap cut, HELO in place of EHLO, and hosts of "
+        "the server's own network do not count. Servers may have a policy per network: confidence is low.",
+    .advice =
+        "Turn off the inspection of ESMTP on the firewall (Cisco: no inspect esmtp, or allow-tls). Compare the offer "
+        "at the server itself.",
+    .kinds = KINDS(session),
+    .data_size = sizeof(struct stripped),
+    .window = 24 * 3600 * CLOCK_S,
+    .see = see,
+    .tell = tell,
+};

@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Records that were stored lead to the same as the packets did, byte for byte, alerts and counters included: of every sample
+and dialogue alone, of all of them as one capture, by any number of threads.
+usage: stored.py MAILTAP DIALOGUE_TEST SAMPLES FOLDER_OF_DIALOGUES..."""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+
+def run(*command, stdin=None):
+    return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+
+
+def differs(what, wanted, got):
+    if wanted == got:
+        return 0
+    first = next((p for p in zip(wanted.split(b'\n'), got.split(b'\n')) if p[0] != p[1]), (b'', b'(longer)'))
+    print(f'{what}:\n- {first[0][:600]}\n+ {first[1][:600]}')
+    return 1
+
+
+def main():
+    mailtap, dialogue_test, samples, *folders = sys.argv[1:]
+    failed, alerts = 0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        files = sorted(p for p in pathlib.Path(samples).iterdir() if '.pcap' in p.name)
+        for text in sorted(t for f in folders for t in pathlib.Path(f).glob('*.txt')):
+            files.append(pathlib.Path(folder, text.stem + '.pcap'))
+            subprocess.run([dialogue_test, '--pcap', files[-1], text], check=True, stdout=subprocess.DEVNULL)
+        for path in files:
+            wanted = run(mailtap, '-r', path, '--any-port', '-o', 'json')
+            alerts += sum(json.loads(line)['type'] == 'alert' for line in wanted.splitlines())
+            failed += differs(path.name, wanted, run(mailtap, '--records', '-', '-o', 'json', stdin=wanted))
+        read = [arg for f in files for arg in ('-r', f)]
+        for jobs in ('1', '2', '8'):
+            wanted = run(mailtap, *read, '--any-port', '--stats', '1', '-j', jobs, '-o', 'json')
+            failed += differs(f'all, -j {jobs}', wanted, run(mailtap, '--records', '-', '-o', 'json', stdin=wanted))
+    print(f'{len(files)} captures, {alerts} alerts, {failed} differences')
+    sys.exit(failed != 0 or alerts < 20)
+
+
+main()
