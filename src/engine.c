@@ -343,8 +343,8 @@ void engine_packet(struct engine *e, const struct packet *p)
     if (f) {
         flow_touch(e->flows, f, p);
         struct where_to to = {e, f};
-        tcp_segment(&f->tcp, side, p, &e->budget, &reader, &to);
-        if (f->session)
+        bool offered = tcp_segment(&f->tcp, side, p, &e->budget, &reader, &to);
+        if (f->session && !offered)
             session_offer(f->session);
         if (e->settings.belongs)
             tell_fate(e, &f->head, f->session ? session_fate(f->session) : FATE_OPEN, true);

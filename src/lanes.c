@@ -53,7 +53,14 @@ void lanes_free(struct lanes *l)
    fills a 64th of the memory; the tables inside are seeded. */
 unsigned lane_of(const struct packet *p)
 {
-    return (unsigned)(flow_hash(p, false, 0) % LANES);
+    uint64_t src[2], dst[2]; /* sums are the same for both directions */
+    memcpy(src, &p->src, sizeof src);
+    memcpy(dst, &p->dst, sizeof dst);
+    uint64_t mixed = (src[0] + dst[0]) * UINT64_C(0x9e3779b97f4a7c15);
+    mixed ^= mixed >> 32;
+    mixed += src[1] + dst[1] + p->sport + p->dport;
+    mixed *= UINT64_C(0xd6e8feb86659fd93);
+    return (unsigned)(mixed >> 32) % LANES;
 }
 
 static void emit(void *arg, struct record *r)

@@ -80,8 +80,10 @@ void flow_table_free(struct flow_table *table)
 static uint64_t hash(const struct address *a, uint16_t a_port, const struct address *b, uint16_t b_port, uint32_t apart,
                      uint64_t seed)
 {
-    int order = memcmp(a, b, sizeof *a);
-    bool a_is_low = order ? order < 0 : a_port < b_port;
+    uint64_t x[2], y[2]; /* any order will do that is one */
+    memcpy(x, a, sizeof x);
+    memcpy(y, b, sizeof y);
+    bool a_is_low = x[0] != y[0] ? x[0] < y[0] : x[1] != y[1] ? x[1] < y[1] : a_port < b_port;
     struct flow_key key = {a_is_low ? *a : *b, a_is_low ? *b : *a, a_is_low ? a_port : b_port,
                            a_is_low ? b_port : a_port, apart};
     return XXH3_64bits_withSeed(&key, sizeof key, seed);
@@ -93,11 +95,6 @@ static uint32_t apart(const struct packet *p, bool vlan_apart)
     for (int i = 0; vlan_apart && i < p->vlan_count; i++)
         n = n * 4099 + p->vlans[i] + 1;
     return n;
-}
-
-uint64_t flow_hash(const struct packet *p, bool vlan_apart, uint64_t seed)
-{
-    return hash(&p->src, p->sport, &p->dst, p->dport, apart(p, vlan_apart), seed);
 }
 
 static size_t width(uint8_t ip_version)
@@ -125,8 +122,11 @@ static bool is_between(const struct flow_head *head, const struct address *clien
 {
     size_t n = width(head->ip_version);
     const uint8_t *addresses = addresses_of(head);
-    return head->client_port == client_port && head->server_port == server_port && memcmp(addresses, client, n) == 0 &&
-           memcmp(addresses + n, server, n) == 0;
+    if (head->client_port != client_port || head->server_port != server_port)
+        return false;
+    if (n == 4) /* nearly always: without a call */
+        return memcmp(addresses, client, 4) == 0 && memcmp(addresses + 4, server, 4) == 0;
+    return memcmp(addresses, client, n) == 0 && memcmp(addresses + n, server, n) == 0;
 }
 
 /* --- buckets --- */

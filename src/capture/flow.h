@@ -63,9 +63,6 @@ struct flow_table *flow_table_new(struct tcp_budget *budget);
 /* The caller has removed every struct flow. */
 void flow_table_free(struct flow_table *table);
 
-/* The same for both directions of a conversation. */
-uint64_t flow_hash(const struct packet *p, bool vlan_apart, uint64_t seed);
-
 /* The conversation this segment belongs to, or null. Sets *side to who sent it: 0 the client. */
 struct flow *flow_find(struct flow_table *table, const struct packet *p, bool vlan_apart, int *side);
 

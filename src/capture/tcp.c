@@ -174,7 +174,7 @@ static void due_segment(const struct feed *f, int side, const struct packet *p, 
     f->reader->data(f->arg, side, p->payload, &where);
 }
 
-void tcp_segment(struct tcp *t, int side, const struct packet *p, struct tcp_budget *budget,
+bool tcp_segment(struct tcp *t, int side, const struct packet *p, struct tcp_budget *budget,
                  const struct tcp_reader *reader, void *arg)
 {
     struct feed f = {t, NULL, budget, reader, arg};
@@ -188,12 +188,12 @@ void tcp_segment(struct tcp *t, int side, const struct packet *p, struct tcp_bud
     if (!duplicate && is_due(t, side, p, &unacked)) {
         h->packets++;
         due_segment(&f, side, p, unacked);
-        return;
+        return p->payload_wire != 0;
     }
     if (duplicate && !t->trouble && h->packets < UINT32_MAX && h->duplicates < UINT8_MAX) {
         h->packets++;
         h->duplicates++;
-        return;
+        return false;
     }
     f.t = begin_trouble(t, budget);
     f.t->half[side].packets++;
@@ -202,6 +202,7 @@ void tcp_segment(struct tcp *t, int side, const struct packet *p, struct tcp_bud
     else
         trouble_segment(&f, side, p);
     try_to_calm(t, budget);
+    return false;
 }
 
 void tcp_finish(struct tcp *t, struct tcp_budget *budget, const struct tcp_reader *reader, void *arg)

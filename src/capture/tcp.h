@@ -76,8 +76,9 @@ struct tcp_budget {
 
 void tcp_budget_release(struct tcp_budget *budget);
 
-/* One segment of a connection, sent by that side. */
-void tcp_segment(struct tcp *t, int side, const struct packet *p, struct tcp_budget *budget,
+/* One segment of a connection, sent by that side. True: its octets, which were due, went to the reader, and nothing
+   changed since. */
+bool tcp_segment(struct tcp *t, int side, const struct packet *p, struct tcp_budget *budget,
                  const struct tcp_reader *reader, void *arg);
 
 /* The conversation is over: what is held is given on, what is missing before it is declared lost. */
