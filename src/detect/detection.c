@@ -26,6 +26,7 @@ struct profile {
     struct profile *newer, *older; /* of its rule */
     struct profile *waiting;       /* the next of those that want to speak */
     uint64_t hash;
+    uint64_t turn;       /* of the record that it was last asked for with */
     int64_t first, last; /* events */
     int64_t touched;     /* capture time when it was last asked for */
     uint64_t events;
@@ -186,14 +187,15 @@ static void expire(struct detection *d)
     }
 }
 
-/* Makes room: the entity that was asked for longest ago goes, of whatever rule; never that one. */
-static void make_room(struct detection *d, const struct profile *kept)
+/* Makes room: the profile that was asked for longest ago goes, of whatever rule; never one that was asked for with this
+   record, since a rule may be at work on it. */
+static void make_room(struct detection *d)
 {
     while (d->memory + d->bucket_count * sizeof(struct profile *) > d->limits->detect) {
         struct watch *most = NULL;
         for (unsigned i = 0; i < d->watch_count; i++) {
             struct watch *w = &d->watches[i];
-            if (w->oldest && w->oldest != kept && (!most || w->oldest->touched < most->oldest->touched))
+            if (w->oldest && w->oldest->turn != d->seen.turn && (!most || w->oldest->touched < most->oldest->touched))
                 most = w;
         }
         if (!most)
@@ -283,6 +285,7 @@ struct profile *profile_get(struct watch *w, const struct key *key, const struct
         unlink_entity(w, e);
         link_newest(w, e);
         e->touched = d->now;
+        e->turn = d->seen.turn;
         e->port_differs |= e->server_port != s->server_port;
         return e;
     }
@@ -292,6 +295,7 @@ struct profile *profile_get(struct watch *w, const struct key *key, const struct
     e->hash = hash;
     e->rule = (uint8_t)w->index;
     e->touched = d->now;
+    e->turn = d->seen.turn;
     e->has_client = key->client != NULL;
     e->has_server = key->server != NULL;
     if (key->client)
@@ -312,7 +316,7 @@ struct profile *profile_get(struct watch *w, const struct key *key, const struct
     d->buckets[hash & (d->bucket_count - 1)] = e;
     d->entities++;
     link_newest(w, e);
-    make_room(d, e);
+    make_room(d);
     return e;
 }
 

@@ -81,8 +81,8 @@ struct key {
     struct bytes name;
 };
 
-/* The rule's entity of that key, made where there is none; nothing else happens to it. It lives until the next call of
-   profile_get. */
+/* The rule's entity of that key, made where there is none; nothing else happens to it. It lives until the rule
+   has seen this record. */
 struct profile *profile_get(struct watch *w, const struct key *key, const struct seen *s);
 struct profile *profile_find(struct watch *w, const struct key *key);
 

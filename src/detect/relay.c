@@ -67,7 +67,7 @@ void relay_route(struct bytes addr, struct route *ret)
             ret->mailbox = addr;
         }
     }
-    bool trailing = addr.len && addr.data[addr.len - 1] == '@';
+    bool trailing = addr.len > 1 && addr.data[addr.len - 1] == '@';
     if (trailing)
         addr = bytes_part(addr, 0, addr.len - 1);
     size_t at = last_index(addr, '@');
