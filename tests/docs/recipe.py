@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Follows CONTRIBUTING.md: adds its example of a protocol to a copy of the tree, builds it, looks at the records.
+"""Follows CONTRIBUTING.md: adds its examples of a protocol and of a rule to a copy of the tree, builds it, looks at the records.
 
     recipe.py DIALOGUE_TEST
 
@@ -33,8 +33,8 @@ def main():
     dialogue_test = pathlib.Path(sys.argv[1]).resolve()
     blocks = re.findall(r'^```\w+ recipe (\S+)\n(.*?)^```', (ROOT / 'CONTRIBUTING.md').read_text(encoding='utf-8'), re.S | re.M)
     code = [path for path, _ in blocks if not path.startswith('tests/')]
-    if len(code) != 2 or sum((ROOT / path).exists() for path in code) != 1:
-        sys.exit(f'a protocol is one new file and one line in another; CONTRIBUTING.md says: {code}')
+    if len(code) != 4 or [(ROOT / path).exists() for path in code] != [False, True] * 2:
+        sys.exit(f'a protocol, and a rule, is one new file and one line in another; CONTRIBUTING.md says: {code}')
     with tempfile.TemporaryDirectory() as folder:
         tree = pathlib.Path(folder) / 'tree'
         tree.mkdir()
@@ -52,12 +52,19 @@ def main():
         capture = pathlib.Path(folder) / 'x.pcap'
         run(dialogue_test, '--pcap', capture, dialogue)
         records = [json.loads(line) for line in run(build / 'mailtap', '-r', capture, '--ports', '2101', '-o', 'json').splitlines()]
+        dialogue = next(tree / path for path, _ in blocks if path.startswith('tests/alerts/'))
+        run(dialogue_test, '--pcap', capture, dialogue)
+        alerts = [json.loads(line) for line in run(build / 'mailtap', '-r', capture, '-o', 'json').splitlines() if '"type":"alert"' in line]
+        explained = run(build / 'mailtap', '--explain', 'chatter')
     session = next((r for r in records if r['type'] == 'session'), {})
     said = [(c['verb'], c.get('text')) for c in session.get('commands', [])]
     wanted = [('NAME', 'glad to meet you'), ('TIME', 'noon')]
     if session.get('proto') != 'hello' or session.get('banner') != 'HELLO friend' or said != wanted:
         sys.exit(f'FAILED: the records do not tell the dialogue: {session}')
-    print('one file, one line: the protocol of CONTRIBUTING.md builds and is told')
+    told = [(a['rule'], a['state'], a['count'], len(a['evidence'])) for a in alerts]
+    if told != [('mail.chatter', 'new', 3, 3)] or 'Three NOOP within an hour' not in explained:
+        sys.exit(f'FAILED: the rule does not speak as the recipe says: {told}')
+    print('one file, one line: the protocol and the rule of CONTRIBUTING.md build and are told')
 
 
 if __name__ == '__main__':
