@@ -4,29 +4,47 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+enum { CLIENTS };
+
 struct cleartext {
     uint64_t successes;
-    bool offered; /* the server offered TLS */
+    uint64_t readable; /* logins whose password itself travelled */
+    bool offered;      /* the server offered TLS */
 };
+
+/* A hash of the password travelled: passwords can be tried against it (RFC 2195, RFC 2831, RFC 1939, MS-NLMP). */
+static bool is_guessable(const struct seen *s)
+{
+    static const char *const mechanisms[] = {"APOP", "CRAM-MD5", "DIGEST-MD5", "NTLM"};
+    for (size_t i = 0; i < sizeof mechanisms / sizeof *mechanisms; i++)
+        if (seen_is(s, F_auth_mech, mechanisms[i]))
+            return seen_text(s, F_auth_user).len > 0;
+    return false;
+}
 
 static void see(struct watch *w, const struct seen *s)
 {
-    static const struct host loopback = {.octets = {[10] = 0xff, [11] = 0xff, [12] = 127}};
     struct bytes user = seen_text(s, F_auth_user);
     struct key key = {.server = &s->server, .name = user};
     bool success = seen_is(s, F_auth_result, "success"), unknown = seen_is(s, F_auth_result, "unknown");
-    if (!seen_has(s, F_auth_cleartext_secret) || seen_number(s, F_auth_encrypted) || seen_has(s, F_all_decrypted))
+    bool readable = seen_has(s, F_auth_cleartext_secret);
+    if (!(readable || is_guessable(s)) || seen_number(s, F_auth_encrypted) || seen_has(s, F_all_decrypted))
         return;
-    if (!memcmp(s->server.octets, loopback.octets, 13) || (!success && !unknown))
+    if (seen_is(s, F_auth_starttls, "accepted") || seen_is(s, F_auth_starttls, "implicit"))
+        return; /* the tap decrypted it */
+    if (host_is_loopback(&s->server) || (!success && !unknown))
         return; /* what was refused is no password */
     struct profile *e = profile_get(w, &key, s);
     struct cleartext *x = profile_data(e);
     profile_event(w, e, s, s->end);
     x->successes += success;
+    x->readable += readable;
     x->offered |= seen_is(s, F_auth_starttls, "offered");
-    profile_evidence(w, e, s, s->ts, s->frame, "%.*s user %.*s -> %.*s", SHOWN(seen_text(s, F_auth_mech)), SHOWN(user),
-                     SHOWN(seen_text(s, F_auth_result)));
-    profile_alert(w, e, SEVERITY_LOW, success ? CONFIDENCE_HIGH : CONFIDENCE_LOW);
+    if (profile_add(w, e, CLIENTS, tally_hash(bytes_of(s->client.octets, sizeof s->client.octets))) ||
+        (readable && x->readable == 1))
+        profile_evidence(w, e, s, s->ts, s->frame, "%.*s user %.*s -> %.*s", SHOWN(seen_text(s, F_auth_mech)),
+                         SHOWN(user), SHOWN(seen_text(s, F_auth_result)));
+    profile_alert(w, e, readable ? SEVERITY_LOW : SEVERITY_INFO, success ? CONFIDENCE_HIGH : CONFIDENCE_LOW);
 }
 
 static void tell(const struct watch *w, const struct profile *e, struct finding *f)
@@ -38,7 +56,11 @@ static void tell(const struct watch *w, const struct profile *e, struct finding 
         f->value = profile_name(e);
     finding_detail(f, "logins", profile_events(e));
     finding_detail(f, "successes", x->successes);
-    snprintf(f->reason, sizeof f->reason, "the password travelled in clear in %" PRIu64 " login%s; TLS was %s",
+    finding_detail(f, "readable", x->readable);
+    f->distinct = profile_distinct(e, CLIENTS);
+    snprintf(f->reason, sizeof f->reason, "%s in %" PRIu64 " login%s; TLS was %s",
+             x->readable ? "the password travelled in clear"
+                         : "what a password can be guessed from travelled outside TLS",
              f->count, f->count == 1 ? "" : "s", x->offered ? "offered: the client does not use it" : "not offered");
 }
 
@@ -53,9 +75,10 @@ const struct detector cleartext_auth_detector = {
     .mitre = "T1040 T1552",
     .references = "RFC 8314 section 3,RFC 9051 section 11",
     .means = "A login sends its password where everybody on the way can read it.",
-    .proof =
-        "A login by USER and PASS, LOGIN, PLAIN or a token outside TLS, which the server accepted. Told once for a "
-        "server and user; it says whether the server offered TLS (the client is to blame) or not (the server is).",
+    .proof = "A login by USER and PASS, LOGIN, PLAIN or a token outside TLS (low), or by APOP, CRAM-MD5, DIGEST-MD5 or "
+             "NTLM, against which passwords can be tried (info), which the server accepted. Told once for a server and "
+             "user; "
+             "it says whether the server offered TLS (the client is to blame) or not (the server is).",
     .traps =
         "Connections of a host to itself, and captures that were decrypted, do not count. Behind a proxy that ends TLS "
         "all logins look like this.",

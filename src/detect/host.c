@@ -71,6 +71,12 @@ bool host_is_private(const struct host *a)
     return (o[0] & 0xfe) == 0xfc || (o[0] == 0xfe && (o[1] & 0xc0) == 0x80) || !memcmp(o, loopback, sizeof loopback);
 }
 
+bool host_is_loopback(const struct host *a)
+{
+    static const uint8_t v6[16] = {[15] = 1};
+    return is_v4(a) ? a->octets[12] == 127 : !memcmp(a->octets, v6, sizeof v6);
+}
+
 bool host_near(const struct host *a, const struct host *b)
 {
     struct host x = host_site(a), y = host_site(b);

@@ -30,6 +30,9 @@ struct host host_site(const struct host *a);
    taken as routed. */
 bool host_is_private(const struct host *a);
 
+/* Of a host itself: 127.0.0.0/8, ::1. */
+bool host_is_loopback(const struct host *a);
+
 /* Of one site, or both private: such hosts trust each other where nobody told us otherwise. */
 bool host_near(const struct host *a, const struct host *b);
 
