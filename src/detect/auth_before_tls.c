@@ -18,12 +18,22 @@ static bool has_word(struct bytes text, const char *word)
     return false;
 }
 
+/* IMAP's PREAUTH: there is no login to come. */
+static bool begins_logged_in(const struct seen *s)
+{
+    struct bytes rest = seen_text(s, F_session_banner);
+    return bytes_equal_nocase(bytes_word(&rest), BYTES("PREAUTH"));
+}
+
 static bool offers_clear(const struct seen *s)
 {
     bool imap = bytes_equal(s->proto, BYTES("imap")), pop = bytes_equal(s->proto, BYTES("pop3")), found = false;
     bool disabled = false, any = false;
     struct entry e;
-    for (size_t at = 0; seen_next(s, F_session_caps, &at, &e); any = true) {
+    /* After a login nothing is said of logins any more. */
+    enum field list = seen_has(s, F_session_caps_before_login) ? F_session_caps_before_login : F_session_caps;
+    bool logged_in = seen_has(s, F_session_midstream) || begins_logged_in(s);
+    for (size_t at = 0; seen_next(s, list, &at, &e); any = true) {
         struct bytes rest = e.text, name = bytes_word(&rest);
         if (imap) {
             disabled |= bytes_equal_nocase(name, BYTES("LOGINDISABLED"));
@@ -32,18 +42,22 @@ static bool offers_clear(const struct seen *s)
             found |= bytes_equal_nocase(name, BYTES("USER")) ||
                      (bytes_equal_nocase(name, BYTES("SASL")) && (has_word(rest, "PLAIN") || has_word(rest, "LOGIN")));
         } else {
-            found |= bytes_equal_nocase(name, BYTES("AUTH")) && (has_word(rest, "PLAIN") || has_word(rest, "LOGIN"));
+            found |=
+                (bytes_equal_nocase(name, BYTES("AUTH")) && (has_word(rest, "PLAIN") || has_word(rest, "LOGIN"))) ||
+                bytes_equal_nocase(name, BYTES("AUTH=PLAIN")) || bytes_equal_nocase(name, BYTES("AUTH=LOGIN"));
         }
     }
-    return found || (imap && any && !disabled);
+    return found || (imap && any && !disabled && !logged_in);
 }
 
 static void see(struct watch *w, const struct seen *s)
 {
     char port[16];
-    if (seen_is(s, F_session_starttls, "implicit") || seen_has(s, F_session_decrypted_capture) ||
-        seen_has(s, F_all_decrypted) || seen_has(s, F_session_caps_unsure) || bytes_equal(s->proto, BYTES("lmtp")) ||
-        !seen_has(s, F_session_caps) || !offers_clear(s))
+    if (seen_has(s, F_session_decrypted_capture) || seen_has(s, F_all_decrypted) ||
+        seen_has(s, F_session_caps_unsure) || bytes_equal(s->proto, BYTES("lmtp")) || !seen_has(s, F_session_caps) ||
+        !offers_clear(s))
+        return;
+    if (host_is_loopback(&s->server) || seen_is(s, F_session_starttls, "implicit"))
         return;
     if (seen_is_smtp(s) && s->server_port == 25 && settings_are_local(watch_settings(w), &s->client, &s->server))
         return;
@@ -82,8 +96,8 @@ const struct detector auth_before_tls_detector = {
     .proof =
         "AUTH PLAIN or LOGIN among what EHLO brings in clear, an IMAP server without LOGINDISABLED, or a POP3 server "
         "that lists USER or SASL PLAIN. Once for a server and port.",
-    .traps = "Port 25 among hosts of one network does not count, nor captures that were decrypted, nor lists that a "
-             "gap cut.",
+    .traps = "Port 25 among hosts of one network does not count, nor a host that talks to itself, captures that were "
+             "decrypted, lists that a gap cut, or what an IMAP server lists for those that are logged in.",
     .advice =
         "Postfix: smtpd_tls_auth_only=yes. Dovecot: disable_plaintext_auth=yes. Better still: ports 465, 993, 995.",
     .kinds = KINDS(session),
