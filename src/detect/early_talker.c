@@ -11,11 +11,24 @@ struct early {
     uint64_t octets;
 };
 
+/* Exim offers clients that know it from before to send all at once (PIPECONNECT). */
+static bool may_be_early(const struct seen *s)
+{
+    struct entry e;
+    for (size_t at = 0; seen_next(s, F_session_caps, &at, &e);)
+        if (bytes_find_nocase(e.text, BYTES("PIPECONNECT")) != SIZE_MAX ||
+            bytes_find_nocase(e.text, BYTES("PIPE_CONNECT")) != SIZE_MAX)
+            return true;
+    /* A proxy tells first whom it speaks for (HAProxy's PROXY protocol). */
+    return s->command_count && bytes_equal(s->commands[0].verb, BYTES("PROXY"));
+}
+
 static void see(struct watch *w, const struct seen *s)
 {
     struct key key = {.client = &s->client};
     uint64_t octets = seen_number(s, F_session_early_octets);
-    if (!octets || !seen_count(s, F_session_anomalies, "early_talker") || !seen_has(s, F_session_banner))
+    if (!octets || !seen_count(s, F_session_anomalies, "early_talker") || !seen_has(s, F_session_banner) ||
+        seen_is(s, F_session_starttls, "implicit") || may_be_early(s))
         return;
     if (s->quality & (QUALITY_GAP | QUALITY_ONE_SIDED | QUALITY_MIDSTREAM | QUALITY_ACKS_UNUSABLE))
         return; /* what it had received is not known */
@@ -58,7 +71,7 @@ const struct detector early_talker_detector = {
              "arrived, in a connection seen from its beginning on both sides. Three servers: medium.",
     .traps =
         "Proxies that announce the real client first, and TLS from the first octet, are no early talkers and do not "
-        "count. Some monitors are that careless.",
+        "count, nor do clients of a server that allows it (Exim's PIPECONNECT). Some monitors are that careless.",
     .advice = "Let the server wait some seconds with its greeting and refuse who speaks early (Postfix: postscreen).",
     .kinds = KINDS(session),
     .data_size = sizeof(struct early),
