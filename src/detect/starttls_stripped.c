@@ -24,6 +24,18 @@ static bool is_masked(struct bytes word)
     return run >= 4 && (run == word.len || (run + 1 == word.len && byte_is_letter(word.data[run])));
 }
 
+/* 220 ****************02*: a greeting of which the same boxes leave asterisks, and 2, 0. */
+static bool is_masked_banner(struct bytes banner)
+{
+    size_t stars = 0;
+    for (size_t i = 0; i < banner.len; i++) {
+        if (!memchr("*20 ", banner.data[i], 4))
+            return false;
+        stars += banner.data[i] == '*';
+    }
+    return stars >= 8;
+}
+
 static bool looks_masked(const struct seen *s, struct bytes *what)
 {
     struct entry e;
@@ -34,11 +46,12 @@ static bool looks_masked(const struct seen *s, struct bytes *what)
             return true;
     }
     for (size_t i = 0; i < s->command_count; i++) {
-        *what = s->commands[i].verb;
-        if (is_masked(*what) && s->commands[i].code >= 500)
+        *what = s->commands[i].verb; /* XXXXXXXX was STARTTLS */
+        if (is_masked(*what) && what->len == 8 && !s->commands[i].arg.len && s->commands[i].code >= 500)
             return true;
     }
-    return false;
+    *what = seen_text(s, F_session_banner);
+    return is_masked_banner(*what);
 }
 
 static void speak(struct watch *w, const struct seen *s, bool masked, struct bytes what)
@@ -49,11 +62,13 @@ static void speak(struct watch *w, const struct seen *s, bool masked, struct byt
     profile_event(w, e, s, s->end);
     *(masked ? &x->masked : &x->missing) += 1;
     if (masked)
-        profile_evidence(w, e, s, s->ts, s->frame, "keyword %.*s in place of one that was masked", SHOWN(what));
+        profile_evidence(w, e, s, s->ts, s->frame, "masked on the way: %.*s", SHOWN(what));
     else
         profile_evidence(w, e, s, s->ts, s->frame,
                          "no STARTTLS among the capabilities, which this network was offered before");
-    profile_alert(w, e, SEVERITY_HIGH, masked ? CONFIDENCE_HIGH : CONFIDENCE_LOW);
+    /* Some servers hide their greeting themselves. */
+    bool keyword = masked && what.len && what.data[0] == 'X';
+    profile_alert(w, e, SEVERITY_HIGH, keyword ? CONFIDENCE_HIGH : masked ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW);
 }
 
 static struct profile *of_site(struct watch *w, const struct seen *s, const struct host *site, bool make)
@@ -105,7 +120,7 @@ static void tell(const struct watch *w, const struct profile *e, struct finding 
     finding_detail(f, "missing", x->missing);
     if (x->masked)
         snprintf(f->reason, sizeof f->reason,
-                 "the server's keywords arrive masked, %" PRIu64 " time%s: STARTTLS cannot be used", x->masked,
+                 "what the server says arrives masked, %" PRIu64 " time%s: STARTTLS cannot be used", x->masked,
                  x->masked == 1 ? "" : "s");
     else
         snprintf(f->reason, sizeof f->reason,
@@ -126,12 +141,11 @@ const struct detector starttls_stripped_detector = {
     .references = "RFC 3207 section 6,RFC 8314,RFC 8461,RFC 7672",
     .means = "Something between client and server takes STARTTLS out of what the server offers, so that mail and "
              "passwords travel in clear. Some firewalls do so unasked; an attacker does it on purpose.",
-    .proof =
-        "Keywords of X alone, as XXXXXXXA, in the server's offer or the client's line (high confidence). Or the offer "
-        "is missing for a network that had it within the last hours, while another network has it still.",
-    .traps =
-        "Maintenance takes the offer from all: not told. A reply that a gap cut, HELO in place of EHLO, and hosts of "
-        "the server's own network do not count. Servers may have a policy per network: confidence is low.",
+    .proof = "Keywords of X alone, as XXXXXXXA, in the server's offer or the client's line (high confidence), or a "
+             "greeting of asterisks with an offer that has no STARTTLS (medium). Or the offer is missing for a network "
+             "that had it within the last hours, while another network has it still.",
+    .traps = "Maintenance takes the offer from all: not told. A reply that a gap cut, HELO in place of EHLO, and hosts "
+             "of the server's own network do not count. Servers may have a policy per network: confidence is low.",
     .advice =
         "Turn off the inspection of ESMTP on the firewall (Cisco: no inspect esmtp, or allow-tls). Compare the offer "
         "at the server itself.",
