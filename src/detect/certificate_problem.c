@@ -35,7 +35,8 @@ static void see(struct watch *w, const struct seen *s)
             found.weak_sig |= bytes_find_nocase(e.text, BYTES("sha1")) != SIZE_MAX ||
                               bytes_find_nocase(e.text, BYTES("md5")) != SIZE_MAX;
     }
-    found.weak_key = bytes_equal_nocase(key_kind, BYTES("RSA")) && bits && bits < 2048;
+    found.weak_key = (bytes_equal_nocase(key_kind, BYTES("RSA")) || bytes_equal_nocase(key_kind, BYTES("DSA"))) &&
+                     bits && bits < 2048;
     found.weak_sig &= !found.self_signed; /* nobody checks that one */
     if (!any(&found))
         return;
@@ -58,10 +59,16 @@ static void tell(const struct watch *w, const struct profile *e, struct finding 
     const struct problem *x = profile_data_of(e);
     (void)w;
     f->subject = SUBJECT_SERVER_IP;
-    snprintf(f->reason, sizeof f->reason, "the certificate is%s%s%s%s%s%s, in %" PRIu64 " connection%s",
-             x->expired ? " expired" : "", x->not_yet ? " not yet valid" : "", x->self_signed ? " self-signed" : "",
-             x->mismatch ? " for another name" : "", x->weak_key ? " of a short key" : "",
-             x->weak_sig ? " signed with a broken hash" : "", f->count, f->count == 1 ? "" : "s");
+    finding_detail(f, "expired", x->expired);
+    finding_detail(f, "not_yet_valid", x->not_yet);
+    finding_detail(f, "self_signed", x->self_signed);
+    finding_detail(f, "name_mismatch", x->mismatch);
+    finding_detail(f, "short_key", x->weak_key);
+    finding_detail(f, "broken_hash", x->weak_sig);
+    snprintf(f->reason, sizeof f->reason, "the certificate is%s%s%s%s%s%s in %" PRIu64 " connection%s",
+             x->expired ? " expired," : "", x->not_yet ? " not yet valid," : "", x->self_signed ? " self-signed," : "",
+             x->mismatch ? " for another name," : "", x->weak_key ? " of a short key," : "",
+             x->weak_sig ? " signed with a broken hash," : "", f->count, f->count == 1 ? "" : "s");
 }
 
 const struct detector certificate_problem_detector = {
@@ -78,9 +85,8 @@ const struct detector certificate_problem_detector = {
         "The server's certificate is expired, not yet valid, self-signed, for another name, of a short key, or signed "
         "with a broken hash: its users have learnt to accept anything, or somebody stands in between.",
     .proof = "The certificate as it travelled in clear, judged by the time of the capture and the name that the client "
-             "asked "
-             "for. Medium where people log in; info on port 25, where hardly anybody checks. Once for a certificate in "
-             "a day.",
+             "asked for. Medium where people log in; info on port 25, where hardly anybody checks. Once for a "
+             "certificate in a day.",
     .traps =
         "TLS 1.3 hides certificates: nothing is said then. Servers that serve many names choose by the name asked for; "
         "without one nothing is said of the name. Internal authorities are not known here, and not blamed.",
