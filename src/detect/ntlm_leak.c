@@ -23,14 +23,16 @@ static void see(struct watch *w, const struct seen *s)
         host = e.field == F_ntlm_host ? seen_clean(s, e.text) : host;
         os = e.field == F_ntlm_os ? seen_clean(s, e.text) : os;
     }
-    if (!dns.len && !os.len)
+    if (!dns.len && !(os.len && (domain.len || host.len)))
         return; /* what the client said of itself */
+    if (seen_text(s, F_auth_user).len)
+        return; /* one of the users, by all signs, whose password is wrong; who guesses is for other rules */
     struct profile *p = profile_get(w, &key, s);
     profile_event(w, p, s, s->end);
     ((struct leak *)profile_data(p))->asked++;
     profile_evidence(w, p, s, s->ts, s->frame, "domain %.*s, host %.*s, DNS domain %.*s, system %.*s", SHOWN(domain),
                      SHOWN(host), SHOWN(dns), SHOWN(os));
-    profile_alert(w, p, SEVERITY_LOW, seen_has(s, F_auth_user) ? CONFIDENCE_LOW : CONFIDENCE_HIGH);
+    profile_alert(w, p, SEVERITY_LOW, CONFIDENCE_HIGH);
 }
 
 static void tell(const struct watch *w, const struct profile *e, struct finding *f)
@@ -55,10 +57,10 @@ const struct detector ntlm_leak_detector = {
     .means =
         "The challenge of NTLM names the server's domain and host and the version of its system: whoever asks knows "
         "the inside of the site.",
-    .proof =
-        "A challenge with such names, sent to a client outside, in an exchange that did not become a login. Without a "
-        "user it was a scanner that asked (confidence high).",
-    .traps = "A client of your users that fails to log in looks the same but for its user: confidence is then low.",
+    .proof = "A challenge with such names, sent to a client outside that then gave no user: scanners ask so.",
+    .traps =
+        "Programs of your users, Outlook among them, get the same challenge on their way to a login: they give a user, "
+        "and are left out, as are clients inside.",
     .advice = "Turn NTLM off on what can be reached from outside.",
     .kinds = KINDS(auth),
     .data_size = sizeof(struct leak),
