@@ -121,6 +121,8 @@ void replay_format(const struct replay_settings *s, const struct trace *t, const
     for (size_t i = 0; i < t->count; i++) {
         const struct packet *p = &t->segments[i].packet;
 
+        if (s->before)
+            s->before(s->arg, i);
         if (!engine_follows(&settings, p))
             continue;
         if (lanes_clock_reach(&clock, p->when))

@@ -12,9 +12,11 @@ struct replay_settings {
     uint64_t hold;
     int64_t interim;
     bool overlap_last;
-    bool restless;         /* no session is put away; else each is, after every packet */
-    struct texts keys;     /* lines of a key log; views what the dialogue has */
-    struct keylog *keylog; /* or this one; or null */
+    bool restless;                            /* no session is put away; else each is, after every packet */
+    struct texts keys;                        /* lines of a key log; views what the dialogue has */
+    struct keylog *keylog;                    /* or this one; or null */
+    void (*before)(void *arg, size_t packet); /* called before each packet, counted from 0; or null */
+    void *arg;
     struct mail_settings mail;
     struct limits limits;
     bool alerts;                   /* only what the rules say */

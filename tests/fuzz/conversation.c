@@ -72,10 +72,10 @@ void conversation_turn(struct conversation *c, unsigned how, struct bytes text)
     }
 }
 
-void conversation_begin(struct conversation *c, uint16_t port, unsigned mode)
+void conversation_begin(struct conversation *c, uint16_t port, unsigned mode, struct keylog *keylog)
 {
     *c = (struct conversation){.now = INT64_C(1767225600) * CLOCK_S, .port = port, .mode = mode};
-    c->drain = drain_new((mode & TURNS_TIGHT) != 0);
+    c->drain = drain_new((mode & TURNS_TIGHT) != 0, keylog);
     c->sides[0] = (struct side_state){1001, 500001};
     c->sides[1] = (struct side_state){500001, 1001};
     if (!(mode & TURNS_MIDSTREAM))

@@ -22,8 +22,8 @@ struct conversation {
     bool has_late;
 };
 
-/* To that port; `mode`: TURNS_..., without TURNS_MIDSTREAM it begins with a handshake. */
-void conversation_begin(struct conversation *c, uint16_t port, unsigned mode);
+/* To that port; `mode`: TURNS_..., without TURNS_MIDSTREAM it begins with a handshake. The key log may be null. */
+void conversation_begin(struct conversation *c, uint16_t port, unsigned mode, struct keylog *keylog);
 
 /* A segment; `how`: TURN_... */
 void conversation_turn(struct conversation *c, unsigned how, struct bytes text);

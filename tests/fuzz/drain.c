@@ -63,7 +63,7 @@ static void tighten(struct engine_settings *s)
     s->hold = 512;
 }
 
-struct drain *drain_new(bool tight)
+struct drain *drain_new(bool tight, struct keylog *keylog)
 {
     struct drain *d = memory_get(sizeof(*d));
 
@@ -74,6 +74,7 @@ struct drain *drain_new(bool tight)
             formats[i]->open(d->states[i], i % 2 == 0);
     }
     engine_settings_init(&d->settings);
+    d->settings.keylog = keylog;
     if (tight)
         tighten(&d->settings);
     d->clock = LANES_CLOCK_INIT;

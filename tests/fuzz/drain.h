@@ -7,8 +7,10 @@
 
 struct drain;
 
-/* `tight`: limits so small that an input of a few hundred octets reaches them. */
-struct drain *drain_new(bool tight);
+/* `tight`: limits so small that an input of a few hundred octets reaches them. The key log may be null; it is the
+   caller's. */
+struct keylog;
+struct drain *drain_new(bool tight, struct keylog *keylog);
 
 /* Gives the engine a packet whose payload is copied to a block of exactly its size. */
 void drain_packet(struct drain *d, const struct packet *p);

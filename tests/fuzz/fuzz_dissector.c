@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    conversation_begin(&c, port_of(FUZZ_PROTOCOL), data[0]);
+    conversation_begin(&c, port_of(FUZZ_PROTOCOL), data[0], NULL);
     while (size - at >= 3) {
         size_t len = data[at + 1] | (size_t)data[at + 2] << 8, left = size - at - 3;
 

@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    conversation_begin(&c, 143, data[0] & ~(unsigned)TURNS_MIDSTREAM);
+    conversation_begin(&c, 143, data[0] & ~(unsigned)TURNS_MIDSTREAM, NULL);
     begin(&z[0]);
     begin(&z[1]);
     conversation_turn(&c, TURN_SERVER, BYTES("* OK IMAP4rev1 ready\r\n"));

@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    drain = drain_new((data[0] & 1) != 0);
+    drain = drain_new((data[0] & 1) != 0, NULL);
     for (uint64_t frame = 1; size - at >= HEAD; frame++) {
         const uint8_t *head = data + at;
         size_t len = (head[1] & LONG) ? (size_t)head[7] * 8 : head[7] & 0x0f, left = size - at - HEAD;

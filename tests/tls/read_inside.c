@@ -17,6 +17,7 @@
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const struct wrap_how ways[] = {
     {.name = "tls13-aes128", .version = TLS1_3_VERSION, .ciphers = "TLS_AES_128_GCM_SHA256"},
@@ -169,6 +170,45 @@ static bool try_other_keys(struct trial *x, const struct trace *t, const struct 
     return ok;
 }
 
+/* The key log comes late, a piece at a time, as in a live capture. */
+struct late {
+    struct bytes rest;
+    size_t from, to; /* packets before which it is written */
+    int fd;
+};
+
+static void write_late(void *arg, size_t packet)
+{
+    struct late *late = arg;
+    if (packet < late->from || !late->rest.len)
+        return;
+    struct bytes piece = bytes_part(late->rest, 0, packet >= late->to ? SIZE_MAX : 100);
+    if (write(late->fd, piece.data, piece.len) != (ssize_t)piece.len)
+        abort();
+    late->rest = bytes_part(late->rest, piece.len, SIZE_MAX);
+}
+
+static bool try_late_keys(struct trial *x, const struct trace *t, const struct wrap_how *how)
+{
+    char path[] = "/tmp/mailtap-read-inside-XXXXXX";
+    struct late late = {.rest = buf_bytes(&x->secrets), .fd = mkstemp(path)};
+    struct error err;
+    bool decrypted;
+    late.to = t->count > 5 ? t->count - 5 : 0;
+    late.from = late.to > 10 ? late.to - 10 : 0;
+    x->settings.keylog = keylog_open(path, 1000, true, &err);
+    if (late.fd < 0 || !x->settings.keylog)
+        abort();
+    x->settings.before = write_late;
+    x->settings.arg = &late;
+    told(&x->settings, t, &x->got, &x->raw, &decrypted);
+    x->settings.before = NULL;
+    keylog_close(x->settings.keylog);
+    close(late.fd);
+    unlink(path);
+    return same(x, how->name, decrypted);
+}
+
 /* In other orders of capture, cut elsewhere. */
 static bool try_orders(struct trial *x, const struct trace *t, const struct wrap_how *how)
 {
@@ -240,7 +280,7 @@ static bool try_way(struct trial *x, const struct wrap_how *how, const char *fol
         ok = try_orders(x, &t, how) && try_losses(x, &t, how);
     keylog_close(x->settings.keylog);
     if (ok && thorough)
-        ok = try_other_keys(x, &t, how);
+        ok = try_other_keys(x, &t, how) && (x->clear->hold || try_late_keys(x, &t, how));
     x->settings.keylog = NULL;
     trace_release(&t);
     dialogue_file_release(&inside);
@@ -262,7 +302,7 @@ static bool is_for_this(const struct dialogue_file *d, const struct buf *raw)
     for (size_t i = 0; not [i]; i++)
         if (says(raw, not [i]))
             return false;
-    return wrap_fits(d) && !d->keys.count && says(raw, "\"session\"");
+    return wrap_fits(d) && !d->keys.count && !d->interim && says(raw, "\"session\"");
 }
 
 static void try_file(const char *path, const char *folder, struct tally *tally, unsigned which)
