@@ -138,6 +138,8 @@ static void pass(struct session *s, void *state, enum side side, struct input *b
             return;
     }
     consume(s, t, side, below, out);
+    if (t->handshake && is_past_handshake(t))
+        handshake_trim(t->handshake);
 }
 
 static void write_clear(struct session *s, const struct tls *t)

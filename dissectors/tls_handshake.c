@@ -53,11 +53,14 @@ uint16_t handshake_version(const struct handshake *h)
     return h->server.known || h->server.is_retry ? h->server.version : 0;
 }
 
-void handshake_over(struct handshake *h)
+void handshake_trim(struct handshake *h)
 {
     for (int side = 0; side < 2; side++) {
-        buf_release(&h->side[side].message);
-        buf_init(&h->side[side].message, h->limits->tls_handshake);
+        struct buf *message = &h->side[side].message;
+        if (message->len || !message->cap)
+            continue;
+        buf_release(message);
+        buf_init(message, h->limits->tls_handshake);
     }
 }
 

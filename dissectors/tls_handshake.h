@@ -57,7 +57,7 @@ void handshake_alert(struct handshake *h, enum side side, const uint8_t alert[st
 /* The version agreed on, or 0. */
 uint16_t handshake_version(const struct handshake *h);
 
-/* Nothing more of it comes in clear: gives memory back. */
-void handshake_over(struct handshake *h);
+/* Gives back the memory that is there for messages, where none is under way. */
+void handshake_trim(struct handshake *h);
 
 #endif

@@ -24,10 +24,20 @@ def captures(dialogue_test, samples, dialogues, folder):
     return files
 
 
+def keys(dialogues, folder):
+    """The key logs of all dialogues in one file."""
+    lines = [line[len('key: '):] for text in sorted(pathlib.Path(dialogues).glob('*.txt'))
+             for line in text.read_text(encoding='utf-8', errors='replace').splitlines() if line.startswith('key: ')]
+    path = pathlib.Path(folder, 'keys')
+    path.write_text('\n'.join(lines) + '\n', encoding='ascii')
+    return path
+
+
 def main():
     mailtap, dialogue_test, samples, dialogues = sys.argv[1:]
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
+        VARIANTS[0].extend(['--keylog', keys(dialogues, folder)])
         read = [arg for f in captures(dialogue_test, samples, dialogues, folder) for arg in ('-r', f)]
         for variant in VARIANTS:
             expected = None
