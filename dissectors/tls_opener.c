@@ -60,7 +60,9 @@ struct tls_opener {
 static const struct suite *suite_of(uint16_t version, uint16_t cipher)
 {
     const char *name = tls_cipher_name(cipher);
-    size_t len = name ? strlen(name) : 0;
+    if (!name)
+        return NULL;
+    size_t len = strlen(name);
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
         size_t end = strlen(suites[i].end);
         if (len < end || strcmp(name + len - end, suites[i].end) != 0)
