@@ -59,7 +59,7 @@ static bool date_of(const struct fetch *f, int64_t *ret)
     value = bytes_part(value, bytes_index(value, '"') + 1, sizeof text);
     value = bytes_trim(bytes_part(value, 0, bytes_index(value, '"')));
     for (size_t i = 0; i < value.len; i++)
-        text[i] = (char)(value.data[i] == '-' && i < 12 ? ' ' : value.data[i]);
+        text[i] = (char)(i < 12 && value.data[i] == '-' ? ' ' : value.data[i]);
     return value.len && date_parse(bytes_of(text, value.len), ret);
 }
 

@@ -403,7 +403,7 @@ static void add_evidence(struct watch *w, struct profile *e, const struct seen *
         memcpy(v->uid, s->uid.data, v->uid_len);
     v->len = (uint16_t)cut.len;
     for (size_t i = 0; i < cut.len; i++)
-        v->text[i] = cut.data[i] == '\n' || cut.data[i] == '\r' || !cut.data[i] ? ' ' : (char)cut.data[i];
+        v->text[i] = (char)(cut.data[i] == '\n' || cut.data[i] == '\r' || !cut.data[i] ? ' ' : cut.data[i]);
     e->evidence[e->evidence_count++] = v;
     hold(w, e, memory_cost(sizeof *v + cut.len));
 }
