@@ -1,6 +1,6 @@
-/* Base64 in clean lines: a plain loop, and the same in vectors of 16 and of 32 octets. A vector is decoded whether or
-   not all of it is base64; what counts is how many groups in front of the first other octet are whole. So the line
-   end, which stands in the last vector of each line, costs nothing but the next vector's place. */
+/* Base64 in clean lines: a plain loop, and the same in vectors of 16, of 32 and of 64 octets. A vector is decoded
+   whether or not all of it is base64; what counts is how many groups in front of the first other octet are whole. So
+   the line end, which stands in the last vector of each line, costs nothing but the next vector's place. */
 #include "base64_run.h"
 #include "base64.h"
 
@@ -17,11 +17,12 @@ struct place {
     uint8_t *out;
     size_t before; /* characters of that line in front of `line` */
     size_t longest;
+    unsigned guess; /* see advance() */
 };
 
 static inline struct place place_begin(const struct base64_progress *p, struct bytes in, uint8_t *out)
 {
-    return (struct place){in.data, in.data + in.len, in.data, out, p->column, 0};
+    return (struct place){in.data, in.data + in.len, in.data, out, p->column, 0, 0};
 }
 
 static inline void place_end(const struct place *x, struct base64_progress *p, struct bytes in, const uint8_t *out)
@@ -93,15 +94,21 @@ void base64_run_plain(struct base64_progress *p, struct bytes in, uint8_t *out)
 
 /* Past the groups in front of the first octet that is not of the alphabet; false where the run stops there. `bad` has a
    bit for each such octet. Whole vectors have their own branch: it is foreseen, so that the next vector need not wait.
- */
-static inline bool advance(struct place *x, uint32_t bad, unsigned all)
+   Nor need it at a line's end, which stands where it stood in the line before: what was guessed is used, and what was
+   counted only tells whether it is right. The empty instructions hide from the compiler that the two are then equal. */
+static inline bool advance(struct place *x, uint64_t bad, unsigned all)
 {
     if (!bad) {
         x->at += all;
         x->out += all / 4 * 3;
         return true;
     }
-    unsigned good = (unsigned)__builtin_ctz(bad);
+    unsigned good = x->guess, guess = good;
+    __asm__("" : "+r"(guess));
+    if ((unsigned)__builtin_ctzll(bad) != guess) {
+        good = x->guess = (unsigned)__builtin_ctzll(bad);
+        __asm__ volatile("" : "+r"(good));
+    }
     x->at += good & ~3u;
     x->out += good / 4 * 3;
     return !(good & 3) && line_end(x);
@@ -152,6 +159,32 @@ __attribute__((target("avx2"))) static inline void loop_32(struct place *x)
     }
 }
 
+#define WIDE       "avx512f,avx512bw,avx512vbmi"
+#define FOUR(n)    (n) + 2, (n) + 1, (n)
+#define SIXTEEN(n) FOUR(n), FOUR((n) + 4), FOUR((n) + 8), FOUR((n) + 12)
+
+/* Here one look-up has the whole alphabet, one more the order of all octets, and a vector may have less than 64. */
+__attribute__((target(WIDE))) static inline void loop_64(struct place *x)
+{
+    static const uint8_t places[64] = {SIXTEEN(0), SIXTEEN(16), SIXTEEN(32), SIXTEEN(48)};
+    const __m512i order = _mm512_loadu_si512(places);
+    const __m512i low = _mm512_loadu_si512(base64_values), high = _mm512_loadu_si512(base64_values + 64);
+    do {
+        size_t left = (size_t)(x->end - x->at);
+        __mmask64 there = left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
+        __m512i text = _mm512_maskz_loadu_epi8(there, x->at), value = _mm512_permutex2var_epi8(low, text, high);
+        uint64_t bad = _mm512_movepi8_mask(_mm512_or_si512(text, value));
+        __m512i packed =
+            _mm512_madd_epi16(_mm512_maddubs_epi16(value, _mm512_set1_epi32(PAIR)), _mm512_set1_epi32(QUAD));
+        packed = _mm512_permutexvar_epi8(order, packed);
+        void *to = x->out, *behind = x->out + 32;
+        _mm256_storeu_si256(to, _mm512_castsi512_si256(packed));
+        _mm_storeu_si128(behind, _mm512_extracti32x4_epi32(packed, 2));
+        if (!advance(x, bad, 64))
+            return;
+    } while (x->at < x->end);
+}
+
 __attribute__((target("ssse3"))) static void run_16(struct base64_progress *p, struct bytes in, uint8_t *out)
 {
     struct place x = place_begin(p, in, out);
@@ -168,12 +201,22 @@ __attribute__((target("avx2"))) static void run_32(struct base64_progress *p, st
     place_end(&x, p, in, out);
 }
 
+__attribute__((target(WIDE))) static void run_64(struct base64_progress *p, struct bytes in, uint8_t *out)
+{
+    struct place x = place_begin(p, in, out);
+    loop_64(&x);
+    rest(&x);
+    place_end(&x, p, in, out);
+}
+
 #endif
 
 size_t base64_paths(struct base64_path paths[static BASE64_PATHS_MOST])
 {
     size_t n = 0;
 #if VECTORS
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi"))
+        paths[n++] = (struct base64_path){"avx512vbmi", run_64};
     if (__builtin_cpu_supports("avx2"))
         paths[n++] = (struct base64_path){"avx2", run_32};
     if (__builtin_cpu_supports("ssse3"))

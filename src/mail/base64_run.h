@@ -14,7 +14,7 @@ struct base64_progress {
 
 /* Reads whole groups of four characters and the line ends (LF, CR LF) between them, up to the first octet that is
    neither, or that starts a group which is not whole. May stop earlier, but reads all there is but for less than 4
-   octets where all is clean and in groups. `out` has room for in.len + 32 octets; more than `written` may have been
+   octets where all is clean and in groups. `out` has room for in.len + 48 octets; more than `written` may have been
    written to. */
 typedef void base64_run(struct base64_progress *p, struct bytes in, uint8_t *out);
 
@@ -26,7 +26,7 @@ struct base64_path {
     base64_run *run;
 };
 
-enum { BASE64_PATHS_MOST = 3 };
+enum { BASE64_PATHS_MOST = 4 };
 
 /* All that this processor can run, best first. */
 size_t base64_paths(struct base64_path paths[static BASE64_PATHS_MOST]);
