@@ -139,16 +139,6 @@ static bool judge_end(struct session *s, const struct body *b, struct input *in,
     return true;
 }
 
-static void note_odd(struct session *s, unsigned odd)
-{
-    if (odd & 1u << ODD_BARE_LF)
-        session_note(s, NOTE_bare_lf);
-    if (odd & 1u << ODD_BARE_CR)
-        session_note(s, NOTE_bare_cr);
-    if (odd & 1u << ODD_NUL)
-        session_note(s, NOTE_nul_octet);
-}
-
 enum body_state body_read(struct session *s, struct body *b, struct input *in)
 {
     struct chunk chunk;
@@ -168,7 +158,7 @@ enum body_state body_read(struct session *s, struct body *b, struct input *in)
             take_chunk(b, &chunk);
         b->last = chunk.last;
         if (chunk.end == CHUNK_LAST) {
-            note_odd(s, input_odd(in));
+            session_note_odd(s, input_odd(in));
             return chunk.form == EOD_GAP ? BODY_CUT : BODY_ENDS;
         }
     }

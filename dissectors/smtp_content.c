@@ -144,16 +144,6 @@ static void upload_ended(struct smtp *x, const struct mark *last)
     x->upload = NULL;
 }
 
-static void note_odd(struct session *s, unsigned odd)
-{
-    if (odd & 1u << ODD_BARE_LF)
-        session_note(s, NOTE_bare_lf);
-    if (odd & 1u << ODD_BARE_CR)
-        session_note(s, NOTE_bare_cr);
-    if (odd & 1u << ODD_NUL)
-        session_note(s, NOTE_nul_octet);
-}
-
 static void tell_odd_end(struct session *s, const struct chunk *chunk, const struct eod_finding *found)
 {
     struct smtp *x = session_state(s);
@@ -227,7 +217,7 @@ bool smtp_read_content(struct session *s, struct input *in)
         push(x, &chunk);
     if (chunk.end != CHUNK_LAST)
         return true;
-    note_odd(s, input_odd(in));
+    session_note_odd(s, input_odd(in));
     if (chunk.form == EOD_GAP) { /* commands may have stood behind it there, too */
         const struct mark from = {.at = x->content_gap};
         dialogue_lost(s, CLIENT, &from, chunk.last.at + 1 - x->content_gap);

@@ -68,6 +68,16 @@ size_t bytes_find_nocase(struct bytes b, struct bytes needle)
     }
 }
 
+size_t bytes_keep_last(uint8_t *last, size_t have, size_t most, struct bytes more)
+{
+    more = bytes_part(more, more.len > most ? more.len - most : 0, SIZE_MAX);
+    size_t keep = most - more.len < have ? most - more.len : have;
+    memmove(last, last + have - keep, keep);
+    if (more.len)
+        memcpy(last + keep, more.data, more.len);
+    return keep + more.len;
+}
+
 struct bytes bytes_word(struct bytes *rest)
 {
     struct bytes b = *rest;

@@ -45,6 +45,10 @@ size_t bytes_index(struct bytes b, uint8_t c);
 /* Place of `needle` in b, but for the case of ASCII letters, or SIZE_MAX. An empty needle stands at 0. */
 size_t bytes_find_nocase(struct bytes b, struct bytes needle);
 
+/* Keeps the last octets of a stream that comes in pieces: `last` holds `have` of them and has room for `most`; `more`
+   comes next. Returns how many it holds now. */
+size_t bytes_keep_last(uint8_t *last, size_t have, size_t most, struct bytes more);
+
 /* Cuts the next word off the front: skips spaces and tabs, returns what stands before the next of them.
    Empty when there is none. */
 struct bytes bytes_word(struct bytes *rest);

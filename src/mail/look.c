@@ -139,25 +139,11 @@ static void find_type(struct look *l)
         l->scanner->ops->push(l->scanner, head);
 }
 
-static void keep_tail(struct look *l, struct bytes more)
-{
-    if (more.len >= TAIL) {
-        memcpy(l->tail, more.data + more.len - TAIL, TAIL);
-        l->tail_len = TAIL;
-        return;
-    }
-    size_t keep = TAIL - more.len;
-    keep = keep < l->tail_len ? keep : l->tail_len;
-    memmove(l->tail, l->tail + l->tail_len - keep, keep);
-    memcpy(l->tail + keep, more.data, more.len);
-    l->tail_len = (uint8_t)(keep + more.len);
-}
-
 void look_push(struct look *l, struct bytes decoded)
 {
     if (!decoded.len)
         return;
-    keep_tail(l, decoded);
+    l->tail_len = (uint8_t)bytes_keep_last(l->tail, l->tail_len, TAIL, decoded);
     if (!l->is_typed) {
         struct bytes first = bytes_part(decoded, 0, sizeof l->head - l->head_len);
         memcpy(l->head + l->head_len, first.data, first.len);

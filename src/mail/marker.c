@@ -162,16 +162,7 @@ static void scan_calls(struct scan *s, struct bytes more)
         if (i < more.len)
             word_before(s, more, i);
     }
-    if (more.len >= WORD_MOST) {
-        memcpy(s->before, more.data + more.len - WORD_MOST, WORD_MOST);
-        s->before_len = WORD_MOST;
-        return;
-    }
-    size_t keep = WORD_MOST - more.len;
-    keep = keep < s->before_len ? keep : s->before_len;
-    memmove(s->before, s->before + s->before_len - keep, keep);
-    memcpy(s->before + keep, more.data, more.len);
-    s->before_len = (uint8_t)(keep + more.len);
+    s->before_len = (uint8_t)bytes_keep_last(s->before, s->before_len, WORD_MOST, more);
 }
 
 static void scan_push(struct scanner *base, struct bytes more)

@@ -558,34 +558,35 @@ static size_t cost(unsigned field, struct bytes value)
     return HEAD_COST + (text ? value.len : NUMBER_MOST);
 }
 
-/* Behind the entry at `at`, and behind its whole inside where it is a group. Adds up what it counts. */
-static size_t entry_after(const struct record *r, size_t at, size_t *size)
+/* Behind the END of the group of which `at` is inside; adds what it counts to `size`, unless that is null. */
+static inline size_t behind_group(const struct record *r, size_t at, size_t *size)
 {
-    unsigned depth = 0, f;
-    do {
+    for (unsigned depth = 1, f; depth && at < r->len;) {
         struct bytes value;
         at = head(r, at, &f, &value);
-        *size += cost(f, value);
-        if (f == FIELD_COUNT)
-            depth--;
-        else if (is_group(f))
-            depth++;
-    } while (depth);
-    return at;
-}
-
-size_t record_group_after(const struct record *r, size_t at)
-{
-    unsigned depth = 1, f;
-    while (depth && at < r->len) {
-        struct bytes value;
-        at = head(r, at, &f, &value);
+        if (size)
+            *size += cost(f, value);
         if (f == FIELD_COUNT)
             depth--;
         else if (is_group(f))
             depth++;
     }
     return at;
+}
+
+size_t record_group_after(const struct record *r, size_t at)
+{
+    return behind_group(r, at, NULL);
+}
+
+/* Behind the entry at `at`, and behind its whole inside where it is a group; `size` is what it counts. */
+static size_t entry_after(const struct record *r, size_t at, size_t *size)
+{
+    struct bytes value;
+    unsigned f;
+    at = head(r, at, &f, &value);
+    *size = cost(f, value);
+    return f != FIELD_COUNT && is_group(f) ? behind_group(r, at, size) : at;
 }
 
 /* Is it f, or does it say that f, or what is inside f, was cut? */
@@ -611,7 +612,7 @@ void record_drop(struct record *r, enum field f)
     for (size_t at = 0; at < r->len;) {
         struct bytes value;
         unsigned id;
-        size_t size = 0, after = entry_after(r, at, &size);
+        size_t size, after = entry_after(r, at, &size);
         head(r, at, &id, &value);
         if (!belongs(id, value, f)) {
             truncated |= id == F_all_truncated;
@@ -688,7 +689,7 @@ void record_join(struct record *r, const struct record *from)
         for (size_t at = 0; at < from->len;) {
             struct bytes value;
             unsigned id;
-            size_t size = 0, after = entry_after(from, at, &size);
+            size_t size, after = entry_after(from, at, &size);
             head(from, at, &id, &value);
             if (id != F_all_truncated)
                 join_octets(r, from->data + at, after - at, size);
@@ -707,7 +708,7 @@ void record_join_adding(struct record *r, const struct record *from, enum field 
     for (size_t at = 0; at < from->len;) {
         struct bytes value;
         unsigned id;
-        size_t size = 0, after = entry_after(from, at, &size);
+        size_t size, after = entry_after(from, at, &size);
         head(from, at, &id, &value);
         const char *more = id == group ? word(arg, groups++) : NULL;
         if (more) {

@@ -83,6 +83,16 @@ void session_note(struct session *s, enum note n)
     s->notes[n]++;
 }
 
+void session_note_odd(struct session *s, unsigned odd)
+{
+    if (odd & 1u << ODD_BARE_LF)
+        session_note(s, NOTE_bare_lf);
+    if (odd & 1u << ODD_BARE_CR)
+        session_note(s, NOTE_bare_cr);
+    if (odd & 1u << ODD_NUL)
+        session_note(s, NOTE_nul_octet);
+}
+
 void session_named(struct session *s, unsigned n)
 {
     s->name = n;

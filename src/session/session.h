@@ -59,6 +59,9 @@ void session_emit(struct session *s, struct record *r, const struct mark *first,
 /* A named oddity: counted in the session's `anomalies`. */
 void session_note(struct session *s, enum note n);
 
+/* What input_odd() told, each a note. */
+void session_note_odd(struct session *s, unsigned odd);
+
 /* The protocol is the dissector's n-th name (SMTP or LMTP). */
 void session_named(struct session *s, unsigned n);
 

@@ -3,8 +3,7 @@
 #include "mail/embedded.h"
 
 #include "base/buf.h"
-
-#include <stdlib.h>
+#include "pieces.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -64,10 +63,7 @@ static void find(struct told *t, struct bytes in, size_t piece, size_t missing)
             n = missing - at;
         if (at == missing)
             embedded_gap(e, 3);
-        uint8_t *copy = malloc(n);
-        if (!copy)
-            abort();
-        memcpy(copy, in.data + at, n);
+        uint8_t *copy = copy_of(bytes_part(in, at, n));
         embedded_push(e, bytes_of(copy, n));
         free(copy);
     }

@@ -3,9 +3,7 @@
 #include "mail/header.h"
 
 #include "base/buf.h"
-#include "record/record.h"
-
-#include <stdlib.h>
+#include "pieces.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,10 +25,7 @@ static struct record *scan(struct bytes content, size_t piece, const struct limi
     struct record *r = record_new(KIND_message, limits);
     for (size_t at = 0; at < content.len; at += piece) {
         struct bytes b = bytes_part(content, at, piece);
-        uint8_t *copy = malloc(b.len);
-        if (!copy)
-            abort();
-        memcpy(copy, b.data, b.len);
+        uint8_t *copy = copy_of(b);
         header_scanner_push(h, bytes_of(copy, b.len));
         free(copy);
     }
@@ -40,18 +35,6 @@ static struct record *scan(struct bytes content, size_t piece, const struct limi
         abort();
     header_scanner_free(h);
     return r;
-}
-
-static void compare(const struct record *a, const struct record *b)
-{
-    struct entry x, y;
-    size_t at = 0, bt = 0;
-    bool more;
-    while ((more = record_next(a, &at, &x)) == record_next(b, &bt, &y) && more)
-        if (x.end != y.end || x.field != y.field || x.number != y.number || !bytes_equal(x.text, y.text))
-            abort();
-    if (more)
-        abort();
 }
 
 static void scan_with_gap(struct bytes content, size_t where, uint64_t len, const struct limits *limits)
@@ -83,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     buf_release(&whole_heard);
     buf_release(&cut_heard);
-    compare(whole, cut);
+    same_record(whole, cut);
     record_free(whole);
     record_free(cut);
     scan_with_gap(content, data[1], data[0] * UINT64_C(11), &limits);

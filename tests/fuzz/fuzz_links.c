@@ -2,9 +2,7 @@
    the length of pieces, the second chooses text or HTML and the charset. */
 #include "mail/links.h"
 
-#include "record/record.h"
-
-#include <stdlib.h>
+#include "pieces.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -15,10 +13,7 @@ static struct record *find(struct bytes content, size_t piece, uint8_t how, cons
     struct link_finder *f = link_finder_new(links, how & 1 ? LINKS_HTML : LINKS_TEXT, charsets[how >> 1 & 7]);
     for (size_t at = 0; at < content.len; at += piece) {
         struct bytes b = bytes_part(content, at, piece);
-        uint8_t *copy = malloc(b.len);
-        if (!copy)
-            abort();
-        memcpy(copy, b.data, b.len);
+        uint8_t *copy = copy_of(b);
         link_finder_push(f, bytes_of(copy, b.len));
         free(copy);
         if (at / piece == gap)
@@ -34,18 +29,6 @@ static struct record *find(struct bytes content, size_t piece, uint8_t how, cons
     return r;
 }
 
-static void compare(const struct record *a, const struct record *b)
-{
-    struct entry x, y;
-    size_t at = 0, bt = 0;
-    bool more;
-    while ((more = record_next(a, &at, &x)) == record_next(b, &bt, &y) && more)
-        if (x.field != y.field || x.number != y.number || !bytes_equal(x.text, y.text))
-            abort();
-    if (more)
-        abort();
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct limits limits;
@@ -56,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bytes content = bytes_of(data + 2, size - 2);
     struct record *whole = find(content, content.len + 1, data[1], &limits, SIZE_MAX);
     struct record *cut = find(content, data[0] % 64 + 1u, data[1], &limits, SIZE_MAX);
-    compare(whole, cut);
+    same_record(whole, cut);
     record_free(whole);
     record_free(cut);
     record_free(find(content, data[0] % 64 + 1u, data[1], &limits, data[0] >> 4));

@@ -2,8 +2,7 @@
 #include "mail/tnef.h"
 
 #include "base/buf.h"
-
-#include <stdlib.h>
+#include "pieces.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -56,10 +55,7 @@ static unsigned read_all(struct told *told, struct bytes in, size_t piece)
     buf_init(&told->text, SIZE_MAX);
     for (size_t at = 0; at < in.len; at += piece) {
         struct bytes part = bytes_part(in, at, piece);
-        uint8_t *copy = malloc(part.len);
-        if (!copy)
-            abort();
-        memcpy(copy, part.data, part.len);
+        uint8_t *copy = copy_of(part);
         tnef_push(t, bytes_of(copy, part.len));
         free(copy);
     }

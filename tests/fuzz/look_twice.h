@@ -4,9 +4,7 @@
 
 #include "mail/look.h"
 
-#include "record/record.h"
-
-#include <stdlib.h>
+#include "pieces.h"
 
 static inline struct record *look_at(struct bytes content, size_t piece, const struct limits *limits, const char *mime,
                                      const char *name, size_t gap)
@@ -14,10 +12,7 @@ static inline struct record *look_at(struct bytes content, size_t piece, const s
     struct look *l = look_new(limits, mime, name, name != NULL);
     for (size_t at = 0; at < content.len; at += piece) {
         struct bytes b = bytes_part(content, at, piece);
-        uint8_t *copy = malloc(b.len);
-        if (!copy)
-            abort();
-        memcpy(copy, b.data, b.len);
+        uint8_t *copy = copy_of(b);
         look_push(l, bytes_of(copy, b.len));
         free(copy);
         if (at / piece == gap)
@@ -31,18 +26,6 @@ static inline struct record *look_at(struct bytes content, size_t piece, const s
     record_end(r);
     look_free(l);
     return r;
-}
-
-static inline void same_record(const struct record *a, const struct record *b)
-{
-    struct entry x, y;
-    size_t at = 0, bt = 0;
-    bool more;
-    while ((more = record_next(a, &at, &x)) == record_next(b, &bt, &y) && more)
-        if (x.field != y.field || x.number != y.number || !bytes_equal(x.text, y.text))
-            abort();
-    if (more)
-        abort();
 }
 
 static inline void look_twice(struct bytes content, uint8_t piece, uint8_t gap, const char *mime, const char *name)
