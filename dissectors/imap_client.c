@@ -79,7 +79,7 @@ static void begin_authentication(struct session *s, struct command *c, const str
     if (!mechanism.len)
         return;
     struct request *r = imap_new_request(s, c);
-    r->login = login_new(line, mechanism);
+    r->login = login_new(s, line, mechanism);
     record_text(c->fields, F_command_arg, bytes_of_string(r->login->sasl.mechanism));
     if (initial.len)
         sasl_client(&r->login->sasl, initial);
@@ -127,7 +127,7 @@ static void opened(struct session *s, struct command *c, const struct line *line
     }
     x->sending = imap_new_request(s, c);
     if (cmd->verb == VERB_LOGIN)
-        x->sending->login = login_new(line, BYTES("LOGIN"));
+        x->sending->login = login_new(s, line, BYTES("LOGIN"));
     imap_command_says(x->sending, cmd->args);
     take_piece(s, c, line, cmd->args);
 }

@@ -3,15 +3,17 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "mail/mail.h"
 
 #include <stdlib.h>
 
-struct login *login_new(const struct line *line, struct bytes mechanism)
+struct login *login_new(struct session *s, const struct line *line, struct bytes mechanism)
 {
     struct login *l = memory_get(sizeof *l);
     l->first = line->first;
     l->last = line->last;
     sasl_begin(&l->sasl, mechanism);
+    l->sasl.tagger = session_mail(s)->tagger;
     return l;
 }
 
@@ -78,6 +80,8 @@ void login_finish(struct session *s, struct login *l, struct login_counts *count
     record_boolean(r, F_auth_encrypted, session_encrypted(s));
     l->sasl.cleartext_secret &= !session_encrypted(s);
     sasl_write(&l->sasl, r);
+    if (!l->cut)
+        sasl_tag(&l->sasl, r);
     if (reply->seen)
         write_reply(r, l, reply);
     if (starttls)

@@ -32,7 +32,7 @@ struct login_counts { /* of a session; its owner writes them into the session re
 
 /* A mechanism was named on this line: one of SASL's, or USER, APOP, LOGIN for the protocol's own command, of which
    sasl_tell() says what it told. */
-struct login *login_new(const struct line *line, struct bytes mechanism);
+struct login *login_new(struct session *s, const struct line *line, struct bytes mechanism);
 
 /* An answer of the client. Half a line tells nothing. */
 void login_answer(struct login *l, const struct line *line);

@@ -75,7 +75,7 @@ static struct login *add_login(struct session *s, struct command *c, const struc
     struct login **link = &x->logins;
     while (*link)
         link = &(*link)->next;
-    *link = login_new(line, mechanism);
+    *link = login_new(s, line, mechanism);
     record_flag(c->fields, F_command_secret);
     return *link;
 }
@@ -129,7 +129,7 @@ static void did_user(struct session *s, const struct command *c, const struct re
     x->user_accepted = reply->answer == ANSWER_OK;
     if (reply->answer != ANSWER_ERR)
         return;
-    struct login *l = login_new(&line, BYTES("USER"));
+    struct login *l = login_new(s, &line, BYTES("USER"));
     sasl_tell(&l->sasl, c->phase ? command_arg(c) : none, none, false);
     finish_login(s, l, c, reply, "user");
 }

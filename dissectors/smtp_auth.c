@@ -25,7 +25,7 @@ void smtp_begin_login(struct session *s, struct command *c, const struct line *l
     if (!mechanism.len)
         return;
     finish_login(s, c);
-    x->login = login_new(line, mechanism);
+    x->login = login_new(s, line, mechanism);
     record_text(c->fields, F_command_arg, bytes_of_string(x->login->sasl.mechanism));
     record_flag(c->fields, F_command_secret);
     if (initial.len)

@@ -16,6 +16,7 @@
 #include "capture/decode.h"
 #include "capture/source.h"
 #include "mail/extract.h"
+#include "mail/secret_tag.h"
 #include "recorder.h"
 #include "session/keylog.h"
 #include "turns.h"
@@ -40,6 +41,7 @@ struct pipeline {
     struct decoder *decoder;
     struct extraction *extraction; /* or null */
     struct keylog *keylog;         /* or null */
+    struct secret_key secret_key;  /* forgotten when the run is over */
     struct keeper *keeper;         /* the decoder's, for -w; or null */
     struct recorder *recorder;
     struct workers *workers;
@@ -393,6 +395,7 @@ static void pipeline_release(struct pipeline *p)
     decoder_free(p->decoder);
     extraction_close(p->extraction);
     keylog_close(p->keylog);
+    secret_key_wipe(&p->secret_key);
 }
 
 /* False: it cannot be read, or there is nothing in it that a key log has. */
@@ -445,6 +448,8 @@ enum exit_code pipeline_run(const struct options *o, const volatile sig_atomic_t
         decoder_verify(p.decoder);
     if (o->write)
         p.keeper = decoder_keep(p.decoder, o->engine.limits.write);
+    if (secret_key_draw(&p.secret_key))
+        engine.mail.secret_key = &p.secret_key;
     p.workers = workers_new(&engine, count, p.recorder, err);
     if (p.workers)
         code = run(&p);

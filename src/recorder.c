@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "detect/detection.h"
 #include "extract_index.h"
+#include "secret_counts.h"
 #include "sinks.h"
 
 #include <stdatomic.h>
@@ -23,6 +24,7 @@ struct recorder {
     bool unextracted;            /* a file failed: records go on */
     struct origin *origins;      /* room for every file */
     struct detection *detection;
+    struct secret_counts *secrets;
     struct record *held; /* stored: final counters, which stand behind the last alerts; or null */
     atomic_uint origin_count;
     struct stats stats;
@@ -65,6 +67,7 @@ struct recorder *recorder_new(const struct options *o, struct extraction *extrac
     r->privacy = privacy;
     r->index = index;
     r->detection = detection_new(&o->detect, &o->engine.limits);
+    r->secrets = secret_counts_new(o->engine.limits.secrets);
     r->origins = memory_get((o->file_count + 1) * sizeof *r->origins);
     r->stats = (struct stats){.sensor = o->engine.sensor, .live = o->interface_count > 0};
     return r;
@@ -75,6 +78,7 @@ static void recorder_free(struct recorder *r)
     privacy_free(r->privacy);
     extract_index_free(r->index);
     detection_free(r->detection);
+    secret_counts_free(r->secrets);
     free(r->origins);
     free(r);
 }
@@ -153,6 +157,7 @@ static void take_settled(struct recorder *r, struct record *record)
 
 static void take_record(struct recorder *r, struct record *record)
 {
+    secret_counts_take(r->secrets, record);
     const struct options *o = r->options;
     const char *origin = origin_of(r, record);
     if (origin && !record_has(record, F_all_pcap_file))
@@ -171,6 +176,7 @@ static void complete(struct recorder *r, struct stats_counts *counts)
     if (r->index)
         counts->files_omitted = extract_index_omitted(r->index);
     detection_counts(r->detection, &counts->detection);
+    counts->secrets_forgotten = secret_counts_forgotten(r->secrets);
     if (r->packets)
         packets_counts(r->packets, &counts->packets_written, &counts->packets_unwritten);
 }

@@ -122,6 +122,7 @@ static struct record *build(struct stats *s, const struct stats_span *span, cons
     count(r, F_stats_errors, "files_omitted", now->files_omitted, before->files_omitted);
     count(r, F_stats_errors, "packets_unwritten", now->packets_unwritten, before->packets_unwritten);
     count(r, F_stats_errors, "entities_forgotten", now->detection.forgotten, before->detection.forgotten);
+    count(r, F_stats_errors, "secrets_forgotten", now->secrets_forgotten, before->secrets_forgotten);
     s->index++;
     return r;
 }

@@ -19,6 +19,7 @@ struct stats_counts {
     uint64_t inputs_damaged, inputs_unreadable, records_dropped;
     uint64_t files_omitted; /* --extract */
     struct detection_counts detection;
+    uint64_t secrets_forgotten;                  /* by secret_counts */
     uint64_t packets_written, packets_unwritten; /* -w; the second: of mail, as far as known, but there was no room */
 };
 

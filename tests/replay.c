@@ -3,7 +3,9 @@
 #include "base/memory.h"
 #include "detect/detection.h"
 #include "lanes.h"
+#include "mail/secret_tag.h"
 #include "output/format.h"
+#include "secret_counts.h"
 #include "session/keylog.h"
 #include <assert.h>
 #include <stdio.h>
@@ -14,7 +16,8 @@ struct sink {
     void *state;
     struct buf *out;
     struct order last;
-    struct detection *detection; /* null: all records are written */
+    struct detection *detection;   /* null: all records are written */
+    struct secret_counts *secrets; /* or null */
 };
 
 static void write_alerts(struct sink *sink)
@@ -33,6 +36,8 @@ static void emit(void *arg, const struct order *where, struct record *r)
 
     assert(!order_before(where, &sink->last));
     sink->last = *where;
+    if (sink->secrets)
+        secret_counts_take(sink->secrets, r);
     if (sink->detection) {
         detection_see(sink->detection, r);
         write_alerts(sink);
@@ -61,6 +66,8 @@ static void site_settings(struct detect_settings *s, const struct dialogue_file 
         abort();
     }
 }
+
+const struct secret_key replay_secret_key = {"a key that is known for the test"};
 
 void replay_settings(struct replay_settings *s, const struct dialogue_file *d)
 {
@@ -105,9 +112,12 @@ void replay_format(const struct replay_settings *s, const struct trace *t, const
     site_settings(&site, s->d);
     if (s->alerts)
         sink.detection = detection_new(&site, &s->limits);
+    if (s->alerts || s->counted)
+        sink.secrets = secret_counts_new(s->limits.secrets);
     engine_settings_init(&settings);
     settings.limits = s->limits;
     settings.mail = s->mail;
+    settings.mail.secret_key = &replay_secret_key;
     settings.keylog = s->keylog ? s->keylog : own_keylog(&s->keys);
     if (s->any_port)
         settings.any_port = true;
@@ -138,6 +148,7 @@ void replay_format(const struct replay_settings *s, const struct trace *t, const
         write_alerts(&sink);
         detection_free(sink.detection);
     }
+    secret_counts_free(sink.secrets);
     detect_settings_release(&site);
     if (sink.format->finish)
         sink.format->finish(sink.state, out);

@@ -20,8 +20,13 @@ struct replay_settings {
     struct mail_settings mail;
     struct limits limits;
     bool alerts;                   /* only what the rules say */
+    bool counted;                  /* tags become counts, as the recorder makes them; else they stay where they are */
     const struct dialogue_file *d; /* with what it says of the site; or null */
 };
+
+/* What tags are made with: known, to look for them. */
+struct secret_key;
+extern const struct secret_key replay_secret_key;
 
 void replay_settings(struct replay_settings *s, const struct dialogue_file *d);
 

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "digest.h"
+#include "secret_tag.h"
 
 #include <stdlib.h>
 
@@ -17,6 +18,7 @@ struct mail *mail_new(const struct limits *limits, const struct mail_settings *s
     m->limits = limits;
     m->settings = *settings;
     m->digests = digests_new();
+    m->tagger = secret_tagger_new(settings->secret_key);
     return m;
 }
 
@@ -25,5 +27,6 @@ void mail_free(struct mail *m)
     if (!m)
         return;
     digests_free(m->digests);
+    secret_tagger_free(m->tagger);
     free(m);
 }

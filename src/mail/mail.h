@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 struct extraction;
+struct secret_key;
 
 enum mail_hash { MAIL_HASH_NONE, MAIL_HASH_PARTS, MAIL_HASH_ALL }; /* --hash; `all` is what `parts` is, and more */
 
@@ -18,12 +19,15 @@ struct mail_settings {
 
     struct extraction *extraction; /* --extract: where to; null: nothing is extracted. It is shared, and outlives all */
     bool extract_messages, extract_parts;
+
+    const struct secret_key *secret_key; /* what makes secrets comparable; null: they are not compared */
 };
 
 struct mail {
     const struct limits *limits;
     struct mail_settings settings;
     struct digests *digests;
+    struct secret_tagger *tagger; /* null: there are no tags */
 };
 
 void mail_settings_init(struct mail_settings *settings); /* the defaults */

@@ -5,6 +5,7 @@
 #include "base64.h"
 #include "ntlm.h"
 #include "record/record.h"
+#include "secret_tag.h"
 
 #include <stdlib.h>
 
@@ -34,6 +35,8 @@ enum {
 struct sasl_told {
     bool has[SASL_FACTS];
     struct buf facts[SASL_FACTS]; /* empty: not told */
+    bool tagged;
+    uint8_t tag[RECORD_TAG_SIZE]; /* of the latest secret */
 };
 
 static const struct {
@@ -88,9 +91,11 @@ static void name_mechanism(struct sasl *x, struct bytes name)
 
 void sasl_release(struct sasl *x)
 {
-    if (x->told)
+    if (x->told) {
         for (unsigned i = 0; i < SASL_FACTS; i++)
             buf_release(&x->told->facts[i]);
+        explicit_bzero(x->told->tag, sizeof x->told->tag);
+    }
     free(x->told);
     echo_release(&x->echo);
     *x = (struct sasl){0};
@@ -110,6 +115,16 @@ void sasl_begin(struct sasl *x, struct bytes mechanism)
     name_mechanism(x, mechanism);
 }
 
+static struct sasl_told *told(struct sasl *x)
+{
+    if (!x->told) {
+        x->told = memory_get(sizeof *x->told);
+        for (unsigned i = 0; i < SASL_FACTS; i++)
+            buf_init(&x->told->facts[i], FACT_MOST);
+    }
+    return x->told;
+}
+
 static void fact_set(struct sasl *x, enum sasl_fact f, struct bytes value)
 {
     if (!value.len && f != SASL_USER)
@@ -117,12 +132,7 @@ static void fact_set(struct sasl *x, enum sasl_fact f, struct bytes value)
     for (size_t i = 0; i < value.len; i++)
         if (value.data[i] < ' ')
             return; /* no name: another mechanism's message, its secret included */
-    if (!x->told) {
-        x->told = memory_get(sizeof *x->told);
-        for (unsigned i = 0; i < SASL_FACTS; i++)
-            buf_init(&x->told->facts[i], FACT_MOST);
-    }
-    x->told->has[f] = true;
+    told(x)->has[f] = true;
     buf_reset(&x->told->facts[f]);
     buf_add(&x->told->facts[f], value);
 }
@@ -141,11 +151,18 @@ static bool has_fact(const struct sasl *x, enum sasl_fact f)
     return sasl_fact(x, f, &ignored);
 }
 
+static void tag_secret(struct sasl *x, struct bytes secret)
+{
+    if (x->tagger && !x->lost)
+        told(x)->tagged = secret_tag_make(x->tagger, secret, told(x)->tag);
+}
+
 static void saw_secret(struct sasl *x, struct bytes secret)
 {
     if (secret.len)
         x->cleartext_secret = true;
     echo_add(&x->echo, secret);
+    tag_secret(x, secret);
 }
 
 /* [authzid] NUL authcid NUL passwd, RFC 4616 section 2. */
@@ -497,6 +514,8 @@ void sasl_tell(struct sasl *x, struct bytes user, struct bytes secret, bool clea
         fact_set(x, SASL_USER, user);
     echo_add(&x->echo, secret);
     x->cleartext_secret |= cleartext && secret.len;
+    if (cleartext)
+        tag_secret(x, secret);
 }
 
 void sasl_lost(struct sasl *x)
@@ -520,6 +539,12 @@ void sasl_server(struct sasl *x, struct bytes line)
     else
         x->asked = bytes_find_nocase(m, BYTES("user")) != SIZE_MAX ? ASKED_USER : ASKED_NOTHING;
     release_wiped(&message);
+}
+
+void sasl_tag(const struct sasl *x, struct record *auth)
+{
+    if (x->told && x->told->tagged && !x->lost)
+        record_set_tag(auth, x->told->tag);
 }
 
 void sasl_write(const struct sasl *x, struct record *auth)

@@ -9,6 +9,7 @@
 #include "mail/echo.h"
 
 struct record;
+struct secret_tagger;
 
 enum sasl_fact {
     SASL_USER,    /* who logs in: as the mechanism carries it, unescaped; NTLM: DOMAIN\user; ANONYMOUS: the trace */
@@ -33,6 +34,7 @@ struct sasl {
     uint16_t answers;       /* of the client, the initial response included, "*" not */
     struct echo echo;       /* every answer as sent and decoded, and the secrets inside */
     struct sasl_told *told; /* private: null until there is a fact */
+    struct secret_tagger *tagger; /* set behind sasl_begin(): makes the tag of the secret; null: there is none */
 };
 
 /* The mechanism was named; what was known of an earlier exchange is forgotten, its echo too. */
@@ -57,6 +59,10 @@ bool sasl_fact(const struct sasl *x, enum sasl_fact f, struct bytes *ret);
 
 /* Sets mech, user, authzid, cleartext_secret and ntlm of an `auth` record. */
 void sasl_write(const struct sasl *x, struct record *auth);
+
+/* Gives the `auth` record the tag of the secret, where one was sent that can be compared with others: as it is (PLAIN,
+   LOGIN, USER and PASS, IMAP's LOGIN) or a token (XOAUTH2, OAUTHBEARER), and nothing of the exchange was lost. */
+void sasl_tag(const struct sasl *x, struct record *auth);
 
 void sasl_release(struct sasl *x);
 

@@ -137,6 +137,7 @@ static const uint8_t types[FIELD_COUNT] = {
 struct record {
     const struct limits *limits;
     uint8_t *data;
+    uint8_t *tag; /* null: none; few records have one */
     size_t len, cap;
     size_t size;                     /* what record_size() counts */
     uint16_t open[RECORD_DEPTH_MAX]; /* the groups we are in */
@@ -224,10 +225,35 @@ struct record *record_new(enum kind k, const struct limits *limits)
     return r;
 }
 
+static void drop_tag(struct record *r)
+{
+    if (r->tag)
+        explicit_bzero(r->tag, RECORD_TAG_SIZE);
+    free(r->tag);
+    r->tag = NULL;
+}
+
+void record_set_tag(struct record *r, const uint8_t tag[static RECORD_TAG_SIZE])
+{
+    if (!r->tag)
+        r->tag = memory_get(RECORD_TAG_SIZE);
+    memcpy(r->tag, tag, RECORD_TAG_SIZE);
+}
+
+bool record_take_tag(struct record *r, uint8_t tag[static RECORD_TAG_SIZE])
+{
+    if (!r->tag)
+        return false;
+    memcpy(tag, r->tag, RECORD_TAG_SIZE);
+    drop_tag(r);
+    return true;
+}
+
 void record_free(struct record *r)
 {
     if (!r)
         return;
+    drop_tag(r);
     free(r->data);
     free(r);
 }
@@ -256,12 +282,12 @@ static uint8_t *room(struct record *r, size_t n)
 
 size_t record_held(const struct record *r)
 {
-    return memory_cost(sizeof *r) + memory_cost(r->cap);
+    return memory_cost(sizeof *r) + memory_cost(r->cap) + (r->tag ? memory_cost(RECORD_TAG_SIZE) : 0);
 }
 
 bool record_pack(const struct record *r, struct buf *about, struct buf *entries)
 {
-    assert(!r->depth && !r->skipped);
+    assert(!r->depth && !r->skipped && !r->tag);
     struct record plain = *r;
     plain.limits = NULL;
     plain.data = NULL;

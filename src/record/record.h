@@ -177,6 +177,15 @@ void record_join_adding(struct record *r, const struct record *from, enum field 
 struct entry;
 void record_copy(struct record *r, const struct entry *e);
 
+/* The tag of an `auth`: what tells its secret from others within this run (mail/secret_tag.h). No entry, so that no
+   format can reach it; it is neither joined nor copied nor put away. The recorder takes it when it makes two counts of
+   it (secret_counts.h). */
+enum { RECORD_TAG_SIZE = 16 };
+void record_set_tag(struct record *r, const uint8_t tag[static RECORD_TAG_SIZE]);
+
+/* Takes the tag off, which is wiped there; false where there is none. */
+bool record_take_tag(struct record *r, uint8_t tag[static RECORD_TAG_SIZE]);
+
 /* Removes all entries, keeps the memory. */
 void record_reset(struct record *r);
 

@@ -2,6 +2,7 @@
 #include "mail/sasl.h"
 
 #include "base/buf.h"
+#include "mail/secret_tag.h"
 #include "record/record.h"
 
 #include <setjmp.h>
@@ -419,6 +420,94 @@ static void long_user(void **state)
     sasl_release(&x);
 }
 
+/* The exchange's tag, and it is gone with it. False: there is none. */
+static bool tag_of(struct sasl *x, uint8_t tag[static RECORD_TAG_SIZE])
+{
+    struct limits limits;
+    limits_init(&limits);
+    struct record *r = record_new(KIND_auth, &limits);
+    sasl_tag(x, r);
+    bool ret = record_take_tag(r, tag);
+    assert_false(record_take_tag(r, tag));
+    record_free(r);
+    sasl_release(x);
+    return ret;
+}
+
+static struct sasl tagged(const char *mechanism, struct secret_tagger *tagger)
+{
+    struct sasl x = begun(mechanism);
+    x.tagger = tagger;
+    return x;
+}
+
+static void tags(void **state)
+{
+    (void)state;
+    struct secret_key key, other;
+    assert_true(secret_key_draw(&key) && secret_key_draw(&other));
+    struct secret_tagger *t = secret_tagger_new(&key), *u = secret_tagger_new(&other);
+    uint8_t wanted[RECORD_TAG_SIZE], tag[RECORD_TAG_SIZE];
+    assert_true(secret_tag_make(t, BYTES("s3cret"), wanted));
+
+    /* The same secret, however it is sent and whoever sends it. */
+    struct sasl x = tagged("PLAIN", t);
+    CLIENT("\0alice\0s3cret");
+    assert_true(tag_of(&x, tag));
+    assert_memory_equal(tag, wanted, sizeof tag);
+    x = tagged("LOGIN", t);
+    CLIENT("bob");
+    CLIENT("s3cret");
+    assert_true(tag_of(&x, tag));
+    assert_memory_equal(tag, wanted, sizeof tag);
+    x = tagged("LOGIN", t);
+    sasl_tell(&x, BYTES("bob"), BYTES("s3cret"), true);
+    assert_true(tag_of(&x, tag));
+    assert_memory_equal(tag, wanted, sizeof tag);
+    x = tagged("XOAUTH2", t);
+    CLIENT("user=bob\1auth=Bearer s3cret\1\1");
+    CLIENT("");
+    assert_true(tag_of(&x, tag));
+    assert_memory_equal(tag, wanted, sizeof tag);
+
+    /* Another one; another key; none; nothing to compare with; an exchange with a hole. */
+    x = tagged("PLAIN", t);
+    CLIENT("\0alice\0s3creT");
+    assert_true(tag_of(&x, tag));
+    assert_memory_not_equal(tag, wanted, sizeof tag);
+    x = tagged("PLAIN", u);
+    CLIENT("\0alice\0s3cret");
+    assert_true(tag_of(&x, tag));
+    assert_memory_not_equal(tag, wanted, sizeof tag);
+    x = tagged("PLAIN", NULL);
+    CLIENT("\0alice\0s3cret");
+    assert_false(tag_of(&x, tag));
+    x = tagged("LOGIN", t);
+    CLIENT("bob");
+    assert_false(tag_of(&x, tag));
+    x = tagged("CRAM-MD5", t);
+    CLIENT("bob 0123456789abcdef0123456789abcdef");
+    assert_false(tag_of(&x, tag));
+    x = tagged("APOP", t);
+    sasl_tell(&x, BYTES("bob"), BYTES("0123456789abcdef0123456789abcdef"), false);
+    assert_false(tag_of(&x, tag));
+    x = tagged("LOGIN", t);
+    CLIENT("bob");
+    sasl_lost(&x);
+    CLIENT("s3cret");
+    assert_false(tag_of(&x, tag));
+    x = tagged("LOGIN", t);
+    CLIENT("bob");
+    CLIENT("s3cret");
+    sasl_lost(&x);
+    assert_false(tag_of(&x, tag));
+
+    secret_tagger_free(t);
+    secret_tagger_free(u);
+    secret_key_wipe(&key);
+    assert_null(secret_tagger_new(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,7 +516,7 @@ int main(void)
         cmocka_unit_test(scram),       cmocka_unit_test(tokens),
         cmocka_unit_test(others),      cmocka_unit_test(ntlm),
         cmocka_unit_test(ntlm_broken), cmocka_unit_test(no_secret_comes_out),
-        cmocka_unit_test(long_user),
+        cmocka_unit_test(long_user),   cmocka_unit_test(tags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
