@@ -12,9 +12,47 @@ enum { FAILURES };
 struct success {
     uint64_t failures; /* before the first success that counted */
     uint64_t all_failures, all_successes, successes;
+    int64_t hurried; /* when failures whose secrets cannot be compared last came faster than devices try; 0: never */
 };
 
 #define WINDOW (3600 * CLOCK_S)
+#define HURRY  (2 * 60 * CLOCK_S)
+
+/* In `recent`: failures of a user with secrets that differ, and those of which nobody knows (APOP, CRAM-MD5, NTLM ...).
+   A device with an old password makes the latter, too, every few minutes. */
+static uint64_t known(uint64_t user)
+{
+    return user & ~UINT64_C(1);
+}
+
+static uint64_t unknown(uint64_t user)
+{
+    return user | 1;
+}
+
+static void see_failure(struct watch *w, struct profile *e, const struct seen *s, uint64_t user)
+{
+    struct success *x = profile_data(e);
+    struct recent *recent = profile_recent(w, e);
+    bool compared = seen_has(s, F_auth_secret_tries);
+    x->all_failures++;
+    profile_add(w, e, USERS, user);
+    recent_add(recent, s->end, compared ? known(user) : unknown(user));
+    if (!compared && recent_of(recent, s->end - HURRY, unknown(user)) >= watch_threshold(w, FAILURES))
+        x->hurried = s->end;
+}
+
+/* Failures that count: of a user, or of all where `user` is 0. */
+static unsigned failures(const struct success *x, const struct recent *recent, int64_t now, uint64_t user)
+{
+    bool hurried = x->hurried && x->hurried >= now - WINDOW;
+    unsigned n = 0;
+    for (unsigned i = 0; i < recent->count; i++) {
+        uint64_t what = recent->list[i].what;
+        n += recent->list[i].when >= now - WINDOW && (hurried || !(what & 1)) && (!user || known(what) == known(user));
+    }
+    return n;
+}
 
 static void see(struct watch *w, const struct seen *s)
 {
@@ -26,20 +64,21 @@ static void see(struct watch *w, const struct seen *s)
     struct profile *e = login == LOGIN_FAILED ? profile_get(w, &key, s) : profile_find(w, &key);
     if (!e)
         return;
-    struct success *x = profile_data(e);
-    struct recent *recent = profile_recent(w, e);
     if (login == LOGIN_FAILED) {
-        x->all_failures++;
-        profile_add(w, e, USERS, user);
-        recent_add(recent, s->end, user);
+        see_failure(w, e, s, user);
         return;
     }
+    struct success *x = profile_data(e);
+    struct recent *recent = profile_recent(w, e);
     x->all_successes++;
-    unsigned same = recent_of(recent, s->end - WINDOW, user), all = recent_count(recent, s->end - WINDOW);
+    unsigned same = failures(x, recent, s->end, user), all = failures(x, recent, s->end, 0);
     uint64_t least = watch_threshold(w, FAILURES);
     /* Of this user; or of many, by a client that does little else than fail. */
-    if (same < least && (all < 2 * least || x->all_failures < 4 * x->all_successes))
+    if (same < least && (all < 2 * least || x->all_failures < 4 * x->all_successes)) {
+        recent_forget(recent, known(user)); /* mistyped, and found: it is not held against the next time */
+        recent_forget(recent, unknown(user));
         return;
+    }
     if (!x->successes)
         x->failures = same >= least ? same : all;
     x->successes++;
@@ -77,10 +116,12 @@ const struct detector auth_success_after_failures_detector = {
     .means = "After a row of failed logins one succeeds: who guessed has found the password.",
     .proof =
         "A login of a user succeeds from a client that within the hour before failed five times for that user, with "
-        "different secrets as far as they can be compared; or ten times for several users, and hardly ever succeeded.",
-    .traps =
-        "A device with an old password that is corrected: equal secrets count once. A user who is attacked from "
-        "elsewhere and logs in from his own address is not meant. Webmail and proxies succeed more than they fail.",
+        "different secrets, or, where secrets cannot be compared (APOP, CRAM-MD5, NTLM), five times in two minutes; or "
+        "ten times for several users, and hardly ever succeeded.",
+    .traps = "A device with an old password that is corrected: equal secrets count once, and those that cannot be "
+             "compared only in a hurry. A user who is attacked from "
+             "elsewhere and logs in from his own address is not meant. Who mistypes now and then begins anew with each "
+             "success. Webmail and proxies succeed more than they fail.",
     .advice =
         "Treat the account as taken over: lock it, change the password, look at what the sessions of this client did.",
     .kinds = KINDS(auth),

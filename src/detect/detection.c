@@ -424,6 +424,17 @@ void profile_evidence(struct watch *w, struct profile *e, const struct seen *s, 
                                                             : sizeof text - 1));
 }
 
+void profile_drop_evidence(struct watch *w, struct profile *e)
+{
+    while (e->evidence_count) {
+        struct evidence *v = e->evidence[--e->evidence_count];
+        uint32_t held = (uint32_t)memory_cost(sizeof *v + v->len);
+        e->held -= held;
+        w->detection->memory -= held;
+        free(v);
+    }
+}
+
 void profile_copy_evidence(struct watch *w, struct profile *to, const struct profile *from)
 {
     for (unsigned i = 0; i < from->evidence_count && to->evidence_count < EVIDENCE_MOST; i++) {

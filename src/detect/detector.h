@@ -108,6 +108,9 @@ void profile_evidence(struct watch *w, struct profile *e, const struct seen *s, 
 /* A command and its reply as evidence: "VRFY alice -> 550 5.1.1". */
 void profile_command(struct watch *w, struct profile *e, const struct seen *s, const struct seen_command *c);
 
+/* What was kept so far is past, and its room free again. */
+void profile_drop_evidence(struct watch *w, struct profile *e);
+
 /* What one entity rests on, another rests on too. */
 void profile_copy_evidence(struct watch *w, struct profile *to, const struct profile *from);
 

@@ -70,7 +70,10 @@ static void learn(struct watch *w, const struct attempt *a)
 static bool is_learned(struct watch *w, const struct attempt *a)
 {
     struct profile *e = learned(w, a->s, a->route.domain);
-    return e && profile_distinct(e, SITES) >= 3 && server_denies(w, a->s);
+    if (!e || profile_distinct(e, SITES) < 3 || !server_denies(w, a->s))
+        return false;
+    learn(w, a); /* it is known for as long as mail comes */
+    return true;
 }
 
 static bool is_foreign(struct watch *w, const struct attempt *a)
@@ -147,6 +150,8 @@ static void see_onward(struct watch *w, const struct seen *s)
             settings_are_local(watch_settings(w), &s->server, &m->server))
             continue;
         bool told = m->told_domains;
+        if (!told && i == s->rcpt_count)
+            continue; /* the same message to somebody else: an alias, a list, somebody who has it all passed on */
         struct host server = m->server;
         struct key relay = {.server = &server, .name = BYTES("")};
         struct profile *e = profile_get(w, &relay, s);

@@ -140,7 +140,7 @@ bool settings_are_local(const struct detect_settings *s, const struct host *a, c
 {
     if (s->local_net_count)
         return holds(s->local_nets, s->local_net_count, a);
-    return host_near(a, near);
+    return host_is_private(a) || host_near(a, near);
 }
 
 bool settings_own_domain(const struct detect_settings *s, struct bytes domain)

@@ -25,7 +25,8 @@ bool detect_settings_servers(struct detect_settings *s, const char *list, struct
 /* RULE.NAME=VALUE: a threshold; RULE=off or on. */
 bool detect_settings_set(struct detect_settings *s, const char *text, struct error *err);
 
-/* Is that address ours? What is not told is guessed: near the other one. */
+/* Is that address ours? What is not told is guessed: private, since such come from nowhere else, or near the other
+   one. */
 bool settings_are_local(const struct detect_settings *s, const struct host *a, const struct host *near);
 
 /* Is that domain, or one it stands below, ours? False too where no domains were told. */

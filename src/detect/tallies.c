@@ -114,6 +114,17 @@ unsigned recent_of(const struct recent *r, int64_t since, uint64_t what)
     return n;
 }
 
+void recent_forget(struct recent *r, uint64_t what)
+{
+    struct recent kept = {0};
+    for (unsigned i = 0; i < r->count; i++) {
+        unsigned at = (r->next + (unsigned)RECENT_MOST - r->count + i) % RECENT_MOST;
+        if (r->list[at].what != what)
+            recent_add(&kept, r->list[at].when, r->list[at].what);
+    }
+    *r = kept;
+}
+
 unsigned recent_distinct(const struct recent *r, int64_t since)
 {
     unsigned n = 0;

@@ -35,4 +35,7 @@ unsigned recent_distinct(const struct recent *r, int64_t since); /* different on
 /* How many of `what` there are among the latest. */
 unsigned recent_of(const struct recent *r, int64_t since, uint64_t what);
 
+/* Forgets all of `what`. */
+void recent_forget(struct recent *r, uint64_t what);
+
 #endif

@@ -4,6 +4,7 @@
 #include "flood.h"
 #include "mail.h"
 #include "truth.h"
+#include "week.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ struct options {
     double background, ipv6;
     size_t concurrent;
     uint16_t vlan;
-    bool pcapng;
+    bool pcapng, week;
     struct impairments how;
 };
 
@@ -54,7 +55,8 @@ static const char HELP[] =
     "  --seed NUMBER            the same seed, the same file (1)\n"
     "  --size OCTETS            about so large; k, M, G are understood\n"
     "  --sessions NUMBER        or so many mail sessions\n"
-    "  --kind KIND              long, short or mixed (mixed)\n"
+    "  --kind KIND              long, short or mixed (mixed); week: seven days of a site, --sessions of them, with\n"
+    "                           attacks planted where --truth says what to tell\n"
     "  --background PERCENT     so much of the octets is no mail\n"
     "  --concurrent NUMBER      conversations at one time (64)\n"
     "  --mss OCTETS             payload of a segment at most (1448)\n"
@@ -117,6 +119,9 @@ static void parse_kind(struct options *o, const char *text)
 {
     static const char *const NAMES[] = {[KIND_LONG] = "long", [KIND_SHORT] = "short", [KIND_MIXED] = "mixed"};
 
+    o->week = strcmp(text, "week") == 0;
+    if (o->week)
+        return;
     for (size_t i = 0; i < 3; i++)
         if (strcmp(NAMES[i], text) == 0) {
             o->kind = (enum kind)i;
@@ -415,11 +420,33 @@ static void fail(const char *file)
     exit(2);
 }
 
+/* The week is a world of its own: nothing of the other kinds goes on beside it. */
+static int week(const struct options *o)
+{
+    struct frames *frames = frames_new(o->output, o->pcapng, o->vlan);
+    struct week *w = week_new(o->seed, o->sessions > 0 ? o->sessions : 10000, START, o->truth);
+
+    if (frames == NULL)
+        fail(o->output);
+    if (w == NULL)
+        fail(o->truth);
+    week_run(w, frames, &o->how);
+    fprintf(stderr, "%llu packets, %llu octets, %llu mail sessions\n", (unsigned long long)frames_packets(frames),
+            (unsigned long long)frames_octets(frames), (unsigned long long)week_sessions(w));
+    if (!frames_free(frames))
+        fail(o->output);
+    if (!week_free(w))
+        fail(o->truth);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct generator g = {.o = {.seed = 1, .kind = KIND_MIXED, .concurrent = 64, .how = {.segment = 1448}}};
 
     parse(&g.o, argc, argv);
+    if (g.o.week)
+        return week(&g.o);
     prepare(&g);
     g.frames = frames_new(g.o.output, g.o.pcapng, g.o.vlan);
     if (g.frames == NULL)
