@@ -122,11 +122,13 @@ static bool judge_end(struct session *s, const struct body *b, struct input *in,
 {
     const struct command *next = next_command(s, b);
     struct line line;
-    if (b->lf_only || (next && next->first.seen == chunk->last.at + 1)) {
+    uint64_t behind = UINT64_MAX;
+    bool silent = !input_place_behind_doubt(in, &behind);
+    bool known = next && next->first.seen > chunk->last.at && next->first.seen <= input_end(in);
+    if (b->lf_only || (known && next->first.seen <= behind)) {
         input_settle(in, true);
         return true;
     }
-    bool silent = input_end(in) == chunk->last.at + 1;
     if (silent && !session_closed(s, SERVER))
         return false;
     if (!silent && !session_dark(s, CLIENT) &&

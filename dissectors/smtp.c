@@ -86,8 +86,9 @@ static bool decide(struct session *s, struct input *in)
         smtp_begin_content(s, last, NULL);
         return true;
     }
+    enum verb verb = (enum verb)last->kind;
     smtp_unanswered(s, last);
-    smtp_begin_tls(s);
+    smtp_begin_tls(s, verb);
     return false; /* `in` is another one now */
 }
 

@@ -140,13 +140,13 @@ static void content_reply(struct session *s, struct command *c, const struct smt
     finish(s, c, reply);
 }
 
-void smtp_begin_tls(struct session *s)
+void smtp_begin_tls(struct session *s, enum verb verb)
 {
     struct smtp *x = session_state(s);
     x->starttls = "accepted";
     x->mode = MODE_COMMANDS;
     x->caps_known = false;
-    session_filter(s, &tls_filter);
+    session_filter(s, verb == VERB_X_ANONYMOUSTLS ? &tls_anonymous_filter : &tls_filter);
 }
 
 /* Each of these: true where the reply is not the one that ends the command, or has ended it. */
@@ -200,11 +200,12 @@ static bool answer_login(struct session *s, struct command *c, const struct smtp
 static bool answer_starttls(struct session *s, struct command *c, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
+    enum verb verb = (enum verb)c->kind;
     finish_with(s, c, reply);
     if (x->mode == MODE_TLS)
         x->mode = MODE_COMMANDS;
     if (reply->code == 220)
-        smtp_begin_tls(s);
+        smtp_begin_tls(s, verb);
     else if (!x->starttls)
         x->starttls = "refused";
     return true;

@@ -128,8 +128,8 @@ void smtp_unanswered(struct session *s, struct command *c);
 /* Notes it where its sender had not yet received the last reply, of a server that did not offer PIPELINING. */
 void smtp_note_pipelined(struct session *s, struct command *c);
 
-/* STARTTLS was accepted. */
-void smtp_begin_tls(struct session *s);
+/* STARTTLS or X-ANONYMOUSTLS was accepted. */
+void smtp_begin_tls(struct session *s, enum verb verb);
 
 /* --- smtp_effect.c --- */
 

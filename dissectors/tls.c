@@ -85,7 +85,7 @@ static void consume(struct session *s, struct tls *t, enum side side, struct inp
     while (!d->begun)
         if (!take_clear(s, t, side, below))
             return;
-    while (is_past_handshake(t) || !session_behind(s, side)) {
+    while (is_past_handshake(t) || (side == SERVER && t->early_waits) || !session_behind(s, side)) {
         if (t->keys != KEYS_NONE && tls_is_protected(t, side, below)) {
             enum unlock unlock = tls_unlock(s, t, side);
             if (unlock == UNLOCK_WAIT || (unlock == UNLOCK_DONE && tls_read_on(s, t, side, below, out)))
@@ -142,6 +142,13 @@ static void pass(struct session *s, void *state, enum side side, struct input *b
         handshake_trim(t->handshake);
 }
 
+static void pass_anonymous(struct session *s, void *state, enum side side, struct input *below, struct buf *out)
+{
+    struct tls *t = state;
+    t->anonymous = true;
+    pass(s, state, side, below, out);
+}
+
 static void write_clear(struct session *s, const struct tls *t)
 {
     uint64_t c = t->side[CLIENT].clear, v = t->side[SERVER].clear;
@@ -196,20 +203,40 @@ static void write_duration(const struct tls *t, struct record *r)
     bool known = is_tls13(t) ? c->finished13 : c->finished && v->finished;
     if (is_tls13(t))
         end = c->finished13_when;
-    if (known && t->handshake->client.known && end >= c->begun_when)
+    if (known && t->handshake->now.client.known && end >= c->begun_when)
         record_number(r, F_tls_handshake_us, (uint64_t)((end - c->begun_when) / CLOCK_US));
+}
+
+static const char *how(const struct session *s, const struct tls *t)
+{
+    if (t->implicit)
+        return "implicit";
+    return t->anonymous ? "x_anonymoustls" : session_is_proto(s, "pop3") ? "stls" : "starttls";
+}
+
+/* Facts of the whole conversation, not of one message. */
+static void write_course(const struct tls *t, struct record *r)
+{
+    const struct direction *c = &t->side[CLIENT], *v = &t->side[SERVER];
+    uint32_t renewals = c->renewals > v->renewals ? c->renewals : v->renewals;
+    const char *early = handshake_early_data(t->handshake);
+    write_duration(t, r);
+    if (renewals && !is_tls13(t))
+        record_number(r, F_tls_renegotiated, renewals);
+    if (early)
+        record_word(r, F_tls_early_data, early);
+    if (is_tls13(t) && !t->handshake->now.server.resumed && !record_has(r, F_tls_cert_visible))
+        record_boolean(r, F_tls_cert_visible, false);
 }
 
 static void write_record(struct session *s, const struct tls *t)
 {
     struct record *r = session_record(s, KIND_tls, 1);
-    record_word(r, F_tls_how, t->implicit ? "implicit" : session_is_proto(s, "pop3") ? "stls" : "starttls");
+    record_word(r, F_tls_how, how(s, t));
     record_boolean(r, F_tls_established, is_established(t));
     if (t->handshake) {
         record_join(r, t->handshake->facts);
-        write_duration(t, r);
-        if (is_tls13(t) && !t->handshake->server.resumed && !record_has(r, F_tls_cert_visible))
-            record_boolean(r, F_tls_cert_visible, false);
+        write_course(t, r);
     }
     if (t->no_key)
         record_word(r, F_tls_keylog, t->no_key);
@@ -246,6 +273,16 @@ const struct filter tls_filter = {
     .state_size = sizeof(struct tls),
     .in_place = true,
     .pass = pass,
+    .close = close,
+    .held = held,
+    .release = release,
+};
+
+const struct filter tls_anonymous_filter = {
+    .name = "tls",
+    .state_size = sizeof(struct tls),
+    .in_place = true,
+    .pass = pass_anonymous,
     .close = close,
     .held = held,
     .release = release,

@@ -139,28 +139,24 @@ static void write_certificate(struct record *r, X509 *cert, struct bytes der, in
         record_boolean(r, F_cert_name_match, X509_check_host(cert, (const char *)name.data, name.len, 0, NULL) == 1);
 }
 
-void tls_certificates_write(struct record *r, struct bytes list, bool with_extensions, int64_t when, struct bytes name)
+static void write_chain(struct record *r, enum field own, enum field chain, struct bytes list, bool with_extensions,
+                        int64_t when, struct bytes name)
 {
-    uint8_t copy[NAME_MOST]; /* the record may move */
     struct bytes der, extensions;
-    name = bytes_part(name, 0, sizeof copy);
-    if (name.len)
-        memcpy(copy, name.data, name.len);
-    name = bytes_of(copy, name.len);
     for (unsigned i = 0; tls_take_vector(&list, 3, &der); i++) {
         if (with_extensions)
             tls_take_vector(&list, 2, &extensions);
         if (i == TLS_CERTIFICATES_MOST) {
-            record_cut(r, F_tls_chain);
+            record_cut(r, chain);
             break;
         }
         if (i) {
-            write_sha256(r, F_tls_chain, der);
+            write_sha256(r, chain, der);
             continue;
         }
         const unsigned char *at = der.data;
         X509 *cert = d2i_X509(NULL, &at, (long)der.len);
-        record_begin(r, F_tls_cert);
+        record_begin(r, own);
         if (cert)
             write_certificate(r, cert, der, when, name);
         else
@@ -169,4 +165,18 @@ void tls_certificates_write(struct record *r, struct bytes list, bool with_exten
         X509_free(cert);
     }
     ERR_clear_error(); /* what it stumbled over is nobody's error */
+}
+
+void tls_certificates_write(struct record *r, struct bytes list, bool with_extensions, int64_t when, struct bytes name)
+{
+    uint8_t copy[NAME_MOST]; /* the record may move */
+    name = bytes_part(name, 0, sizeof copy);
+    if (name.len)
+        memcpy(copy, name.data, name.len);
+    write_chain(r, F_tls_cert, F_tls_chain, list, with_extensions, when, bytes_of(copy, name.len));
+}
+
+void tls_client_certificates_write(struct record *r, struct bytes list, bool with_extensions, int64_t when)
+{
+    write_chain(r, F_tls_client_cert, F_tls_client_chain, list, with_extensions, when, (struct bytes){0});
 }

@@ -1,4 +1,5 @@
-/* The certificates of a server, where they travel in clear: TLS 1.2 and before (RFC 5246 section 7.4.2, 5280). */
+/* The certificates of server and client, where they travel in clear: TLS 1.2 and before (RFC 5246 section 7.4.2, 5280).
+ */
 #ifndef MAILTAP_DISSECTORS_TLS_CERTIFICATE_H
 #define MAILTAP_DISSECTORS_TLS_CERTIFICATE_H
 
@@ -12,5 +13,8 @@
    and before its own extensions (TLS 1.3). `when`: the time
    of the capture, ns. `name`: what the client asked for, or nothing. */
 void tls_certificates_write(struct record *r, struct bytes list, bool with_extensions, int64_t when, struct bytes name);
+
+/* The same of a client: F_tls_client_cert, F_tls_client_chain. Nothing where the list is empty. */
+void tls_client_certificates_write(struct record *r, struct bytes list, bool with_extensions, int64_t when);
 
 #endif

@@ -11,9 +11,11 @@
 enum {
     MESSAGE_CLIENT_HELLO = 1,
     MESSAGE_SERVER_HELLO = 2,
+    MESSAGE_END_OF_EARLY_DATA = 5,
     MESSAGE_ENCRYPTED_EXTENSIONS = 8,
     MESSAGE_CERTIFICATE = 11,
     MESSAGE_SERVER_KEY_EXCHANGE = 12,
+    MESSAGE_CERTIFICATE_REQUEST = 13,
     MESSAGE_FINISHED = 20,
     MESSAGE_KEY_UPDATE = 24
 };
@@ -50,7 +52,17 @@ size_t handshake_held(const struct handshake *h)
 
 uint16_t handshake_version(const struct handshake *h)
 {
-    return h->server.known || h->server.is_retry ? h->server.version : 0;
+    return h->now.server.known || h->now.server.is_retry ? h->now.server.version : 0;
+}
+
+const char *handshake_early_data(const struct handshake *h)
+{
+    const struct server_hello_kept *server = &h->now.server;
+    if (!h->now.client.early_data)
+        return NULL;
+    if (server->is_retry || (server->known && !server->resumed))
+        return "rejected";
+    return server->answered_early ? server->takes_early ? "accepted" : "rejected" : "offered";
 }
 
 void handshake_trim(struct handshake *h)
@@ -66,21 +78,38 @@ void handshake_trim(struct handshake *h)
 
 /* --- messages --- */
 
+static void keep_client_hello(struct client_hello_kept *kept, const struct client_hello *hello)
+{
+    kept->known = true;
+    kept->early_data = hello->has_early_data;
+    memcpy(kept->random, hello->random.data, sizeof kept->random);
+    if (hello->session_id.len <= sizeof kept->session_id) {
+        kept->session_id_len = (uint8_t)hello->session_id.len;
+        if (hello->session_id.len)
+            memcpy(kept->session_id, hello->session_id.data, hello->session_id.len);
+    }
+}
+
+static void keep_server_hello(struct server_hello_kept *kept, const struct server_hello *hello)
+{
+    kept->known = true;
+    kept->version = hello->version;
+    kept->cipher = hello->cipher;
+    kept->encrypt_then_mac = hello->encrypt_then_mac;
+    memcpy(kept->random, hello->random.data, sizeof kept->random);
+}
+
 static void read_client_hello(struct handshake *h, struct bytes body)
 {
     struct client_hello hello;
-    struct client_hello_kept *kept = &h->client;
-    if (kept->known || !client_hello_read(&hello, body)) /* the one after a HelloRetryRequest tells the same */
+    if (!client_hello_read(&hello, body))
         return;
-    kept->known = true;
-    kept->early_data = hello.has_early_data;
-    memcpy(kept->random, hello.random.data, sizeof kept->random);
-    if (hello.session_id.len <= sizeof kept->session_id) {
-        kept->session_id_len = (uint8_t)hello.session_id.len;
-        if (hello.session_id.len)
-            memcpy(kept->session_id, hello.session_id.data, hello.session_id.len);
+    if (h->side[CLIENT].finished) {
+        keep_client_hello(&h->next.client, &hello);
+    } else if (!h->now.client.known) { /* the one after a HelloRetryRequest tells the same */
+        keep_client_hello(&h->now.client, &hello);
+        client_hello_write(&hello, h->facts);
     }
-    client_hello_write(&hello, h->facts);
 }
 
 /* A server that takes up a session says so by the identifier that the client proposed (RFC 5246 section 7.4.1.3, 5077
@@ -89,8 +118,8 @@ static bool is_resumed(const struct handshake *h, const struct server_hello *hel
 {
     if (hello->version >= TLS_1_3)
         return hello->takes_psk;
-    return h->client.session_id_len &&
-           bytes_equal(hello->session_id, bytes_of(h->client.session_id, h->client.session_id_len));
+    return h->now.client.session_id_len &&
+           bytes_equal(hello->session_id, bytes_of(h->now.client.session_id, h->now.client.session_id_len));
 }
 
 static void write_group(struct handshake *h, uint16_t group)
@@ -103,9 +132,13 @@ static void write_group(struct handshake *h, uint16_t group)
 static void read_server_hello(struct handshake *h, struct bytes body)
 {
     struct server_hello hello;
-    struct server_hello_kept *kept = &h->server;
+    struct server_hello_kept *kept = &h->now.server;
     char room[TLS_NAME_SIZE];
-    if (kept->known || !server_hello_read(&hello, body))
+    if (!server_hello_read(&hello, body))
+        return;
+    if (h->side[SERVER].finished)
+        keep_server_hello(&h->next.server, &hello);
+    if (kept->known)
         return;
     kept->version = hello.version;
     if (hello.is_retry) {
@@ -114,10 +147,7 @@ static void read_server_hello(struct handshake *h, struct bytes body)
         kept->is_retry = true;
         return;
     }
-    kept->known = true;
-    kept->cipher = hello.cipher;
-    kept->encrypt_then_mac = hello.encrypt_then_mac;
-    memcpy(kept->random, hello.random.data, sizeof kept->random);
+    keep_server_hello(kept, &hello);
     record_word(h->facts, F_tls_version, tls_name_or_number(tls_version_name(hello.version), hello.version, room));
     record_word(h->facts, F_tls_cipher, tls_name_or_number(tls_cipher_name(hello.cipher), hello.cipher, room));
     if (hello.has_group)
@@ -125,7 +155,7 @@ static void read_server_hello(struct handshake *h, struct bytes body)
     if (hello.protocol.len)
         record_text(h->facts, F_tls_alpn, hello.protocol);
     kept->resumed = is_resumed(h, &hello);
-    if (h->client.known || hello.version >= TLS_1_3)
+    if (h->now.client.known || hello.version >= TLS_1_3)
         record_boolean(h->facts, F_tls_resumed, kept->resumed);
     server_hello_fingerprint(&hello, h->facts);
 }
@@ -152,7 +182,7 @@ static void write_dh_bits(struct handshake *h, struct bytes prime)
 /* The group of an exchange whose key dies with it (RFC 8422 section 5.4, 5246 section 7.4.3, 4279). */
 static void read_key_exchange(struct handshake *h, struct bytes body)
 {
-    const char *cipher = h->server.known ? tls_cipher_name(h->server.cipher) : NULL;
+    const char *cipher = h->now.server.known ? tls_cipher_name(h->now.server.cipher) : NULL;
     struct bytes hint, prime;
     uint32_t type, group;
     if (begins_with(cipher, "TLS_ECDHE_PSK") || begins_with(cipher, "TLS_DHE_PSK"))
@@ -167,26 +197,41 @@ static void read_key_exchange(struct handshake *h, struct bytes body)
     }
 }
 
-static void read_certificates(struct handshake *h, struct bytes body, int64_t when)
+/* A client that is asked for a certificate and has none sends an empty list. */
+static void read_certificates(struct handshake *h, enum side side, struct bytes body, int64_t when)
 {
     struct bytes list, context;
     bool is_13 = handshake_version(h) >= TLS_1_3;
-    if (record_has(h->facts, F_tls_cert_visible) || (is_13 && !tls_take_vector(&body, 1, &context)) ||
-        !tls_take_vector(&body, 3, &list))
+    if (record_has(h->facts, side == CLIENT ? F_tls_client_cert : F_tls_cert_visible) ||
+        (is_13 && !tls_take_vector(&body, 1, &context)) || !tls_take_vector(&body, 3, &list))
         return;
+    if (side == CLIENT) {
+        tls_client_certificates_write(h->facts, list, is_13, when);
+        return;
+    }
     record_boolean(h->facts, F_tls_cert_visible, true);
     tls_certificates_write(h->facts, list, is_13, when, record_find(h->facts, F_tls_sni));
+}
+
+static void read_encrypted_extensions(struct handshake *h, struct bytes body)
+{
+    struct server_hello hello;
+    encrypted_extensions_read(&hello, body);
+    h->now.server.answered_early = true;
+    h->now.server.takes_early = hello.takes_early;
+    if (hello.protocol.len && !record_has(h->facts, F_tls_alpn))
+        record_text(h->facts, F_tls_alpn, hello.protocol);
 }
 
 static bool is_wanted(enum side side, uint8_t type)
 {
     if (side == CLIENT)
-        return type == MESSAGE_CLIENT_HELLO;
+        return type == MESSAGE_CLIENT_HELLO || type == MESSAGE_CERTIFICATE;
     return type == MESSAGE_ENCRYPTED_EXTENSIONS || type == MESSAGE_SERVER_HELLO || type == MESSAGE_CERTIFICATE ||
            type == MESSAGE_SERVER_KEY_EXCHANGE;
 }
 
-static void read_message(struct handshake *h, struct bytes message, int64_t when)
+static void read_message(struct handshake *h, enum side side, struct bytes message, int64_t when)
 {
     struct bytes body = bytes_part(message, HEAD_SIZE, SIZE_MAX);
     switch (message.data[0]) {
@@ -197,15 +242,13 @@ static void read_message(struct handshake *h, struct bytes message, int64_t when
         read_server_hello(h, body);
         break;
     case MESSAGE_CERTIFICATE:
-        read_certificates(h, body, when);
+        read_certificates(h, side, body, when);
         break;
     case MESSAGE_SERVER_KEY_EXCHANGE:
         read_key_exchange(h, body);
         break;
     case MESSAGE_ENCRYPTED_EXTENSIONS:
-        body = encrypted_extensions_protocol(body);
-        if (body.len && !record_has(h->facts, F_tls_alpn))
-            record_text(h->facts, F_tls_alpn, body);
+        read_encrypted_extensions(h, body);
         break;
     default:
         break;
@@ -213,11 +256,14 @@ static void read_message(struct handshake *h, struct bytes message, int64_t when
 }
 
 /* What its being there says. */
-static void meet(struct handshake_side *m, uint8_t type)
+static void meet(struct handshake *h, enum side side, uint8_t type)
 {
-    m->begins_anew |= m->finished && (type == MESSAGE_CLIENT_HELLO || type == MESSAGE_SERVER_HELLO);
+    struct handshake_side *m = &h->side[side];
     m->finished |= type == MESSAGE_FINISHED;
+    m->early_ended |= side == CLIENT && type == MESSAGE_END_OF_EARLY_DATA;
     m->updates += type == MESSAGE_KEY_UPDATE;
+    if (side == SERVER && type == MESSAGE_CERTIFICATE_REQUEST && !record_has(h->facts, F_tls_client_cert_asked))
+        record_flag(h->facts, F_tls_client_cert_asked);
 }
 
 static size_t length_of(const struct buf *message)
@@ -227,10 +273,10 @@ static size_t length_of(const struct buf *message)
 }
 
 /* What a message too long to be held would have told. */
-static void leave_out(struct handshake *h, uint8_t type)
+static void leave_out(struct handshake *h, enum side side, uint8_t type)
 {
     if (type == MESSAGE_CERTIFICATE)
-        record_cut(h->facts, F_tls_cert);
+        record_cut(h->facts, side == CLIENT ? F_tls_client_cert : F_tls_cert);
     else if (type == MESSAGE_CLIENT_HELLO)
         record_cut(h->facts, F_tls_versions_offered);
     else if (type == MESSAGE_SERVER_HELLO)
@@ -261,13 +307,13 @@ void handshake_octets(struct handshake *h, enum side side, struct bytes octets, 
             continue;
         size_t len = length_of(&m->message);
         if (m->message.len == HEAD_SIZE)
-            meet(m, m->message.data[0]);
+            meet(h, side, m->message.data[0]);
         if (m->message.len == HEAD_SIZE && (!is_wanted(side, m->message.data[0]) || len > m->message.max)) {
             if (is_wanted(side, m->message.data[0]))
-                leave_out(h, m->message.data[0]);
+                leave_out(h, side, m->message.data[0]);
             pass_over(m, HEAD_SIZE);
         } else if (m->message.len == len) {
-            read_message(h, buf_bytes(&m->message), when);
+            read_message(h, side, buf_bytes(&m->message), when);
             buf_reset(&m->message);
         }
     }

@@ -12,15 +12,13 @@ struct handshake_side {
     uint32_t skip;      /* octets left of one that nobody asks for */
     bool lost;          /* where messages begin is not known */
     bool finished;      /* its Finished was read */
-    bool begins_anew;   /* and then another hello: it asks for new keys (renegotiation, up to TLS 1.2) */
+    bool early_ended;   /* EndOfEarlyData was (TLS 1.3) */
     unsigned updates;   /* KeyUpdate messages (TLS 1.3) */
 };
 
-struct handshake {
-    const struct limits *limits;
-    struct record *facts; /* F_tls_... */
-    struct handshake_side side[2];
-    struct client_hello_kept { /* of the ClientHello */
+/* What is kept of the two hellos. */
+struct hellos {
+    struct client_hello_kept {
         uint8_t random[TLS_RANDOM_SIZE], session_id[32];
         uint8_t session_id_len;
         bool known;
@@ -33,7 +31,15 @@ struct handshake {
         bool is_retry;
         bool encrypt_then_mac;
         bool resumed;
+        bool answered_early, takes_early; /* EncryptedExtensions were read; the early data is accepted */
     } server;
+};
+
+struct handshake {
+    const struct limits *limits;
+    struct record *facts; /* F_tls_... */
+    struct handshake_side side[2];
+    struct hellos now, next; /* next: of a renegotiation under way (up to TLS 1.2), as far as it can be read */
     bool has_alert, is_fatal;
 };
 
@@ -53,6 +59,9 @@ void handshake_gap(struct handshake *h, enum side side, size_t len);
 
 /* An alert in clear. */
 void handshake_alert(struct handshake *h, enum side side, const uint8_t alert[static 2]);
+
+/* What became of the data that the client sent with its hello (0-RTT), as F_tls_early_data has it; null: none. */
+const char *handshake_early_data(const struct handshake *h);
 
 /* The version agreed on, or 0. */
 uint16_t handshake_version(const struct handshake *h);

@@ -168,6 +168,9 @@ static void read_server_extension(struct server_hello *h, uint16_t type, struct 
     case EXTENSION_ALPN:
         h->protocol = vector_of(vector_of(body, 2), 1);
         break;
+    case EXTENSION_EARLY_DATA:
+        h->takes_early = true;
+        break;
     case EXTENSION_ENCRYPT_THEN_MAC:
         h->encrypt_then_mac = true;
         break;
@@ -197,15 +200,13 @@ bool server_hello_read(struct server_hello *h, struct bytes body)
     return true;
 }
 
-struct bytes encrypted_extensions_protocol(struct bytes body)
+void encrypted_extensions_read(struct server_hello *h, struct bytes body)
 {
-    struct server_hello h = {0};
     struct bytes extension;
     uint16_t type;
+    *h = (struct server_hello){0};
     for (struct bytes rest = extensions_of(body); take_extension(&rest, &type, &extension);)
-        if (type == EXTENSION_ALPN)
-            read_server_extension(&h, type, extension);
-    return h.protocol;
+        read_server_extension(h, type, extension);
 }
 
 /* --- fingerprints --- */

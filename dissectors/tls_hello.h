@@ -22,6 +22,7 @@ struct server_hello {
     bool is_retry;         /* HelloRetryRequest */
     bool has_group;        /* TLS 1.3 */
     bool takes_psk;        /* TLS 1.3: resumed, or with a key known beforehand */
+    bool takes_early;      /* TLS 1.3, of EncryptedExtensions: what the client sent first is accepted (0-RTT) */
     bool encrypt_then_mac; /* RFC 7366 */
     bool extended_master;  /* RFC 7627 */
 };
@@ -30,8 +31,8 @@ struct server_hello {
 bool client_hello_read(struct client_hello *h, struct bytes body);
 bool server_hello_read(struct server_hello *h, struct bytes body);
 
-/* The protocol agreed on, of EncryptedExtensions (TLS 1.3); or nothing. */
-struct bytes encrypted_extensions_protocol(struct bytes body);
+/* EncryptedExtensions (TLS 1.3): the protocol agreed on, and takes_early. */
+void encrypted_extensions_read(struct server_hello *h, struct bytes body);
 
 /* What it offers: F_tls_versions_offered, sni, alpn_offered, ja3, ja4. */
 void client_hello_write(const struct client_hello *h, struct record *r);

@@ -2,7 +2,11 @@
    walked over as without keys.
 
    A lost record takes its number along: the next one is found by its header, and its number by trial, within bounds.
-   Where the numbers tell how much of the dialogue was lost, it is read on. */
+   Where the numbers tell how much of the dialogue was lost, it is read on.
+
+   New keys come with a KeyUpdate (TLS 1.3), or with a handshake inside (renegotiation, up to TLS 1.2). What a client
+   sends with its hello (0-RTT, RFC 8446 section 2.3) has keys of its own, and is of the dialogue only if the server
+   takes it. */
 #include "base/memory.h"
 #include "session/keylog.h"
 #include "tls_state.h"
@@ -13,13 +17,20 @@
 #define AHEAD_MOST  128   /* records that may be missing between two */
 #define HUNT_MOST   65536 /* octets behind a loss among which the next record is looked for */
 #define TRIALS_MOST 16    /* headers tried there */
+#define EARLY_END   4     /* octets of EndOfEarlyData */
 #define TOLERATED   64    /* records at the beginning that other keys may be for */
 
 struct half { /* one direction */
     struct tls_opener *opener;
-    struct secret traffic; /* TLS 1.3: for what comes behind the Finished; none: the opener is for that */
-    bool opened;           /* one record at least */
-    bool tolerant;         /* records before it may be for other keys */
+    struct secret traffic;    /* TLS 1.3: for what comes behind the Finished; none: the opener is for that */
+    struct tls_opener *spare; /* while early data is awaited: for that; while it is read: for the handshake; TLS 1.2, in
+                                 a renegotiation: for what comes behind ChangeCipherSpec */
+    bool opened;              /* one record at least */
+    bool tolerant;            /* records before it may be for other keys */
+    bool early_awaited;       /* what the server says to the early data is not known yet */
+    bool early_read;          /* the opener is for early data */
+    bool early_lost;          /* it is of the dialogue, or may be, but cannot be read */
+    uint64_t early_octets;    /* of that */
     unsigned tolerated;
     unsigned updates; /* KeyUpdate messages that were followed */
     uint64_t next;    /* the place where the record behind the last that was read began */
@@ -33,17 +44,20 @@ struct unlocked {
 
 size_t tls_unlocked_held(const struct unlocked *u)
 {
-    return u ? memory_cost(sizeof *u) + tls_opener_held(u->half[CLIENT].opener) +
-                   tls_opener_held(u->half[SERVER].opener)
-             : 0;
+    size_t held = u ? memory_cost(sizeof *u) : 0;
+    for (int side = 0; u && side < 2; side++)
+        held += tls_opener_held(u->half[side].opener) + tls_opener_held(u->half[side].spare);
+    return held;
 }
 
 void tls_unlocked_free(struct unlocked *u)
 {
     if (!u)
         return;
-    tls_opener_free(u->half[CLIENT].opener);
-    tls_opener_free(u->half[SERVER].opener);
+    for (int side = 0; side < 2; side++) {
+        tls_opener_free(u->half[side].opener);
+        tls_opener_free(u->half[side].spare);
+    }
     explicit_bzero(u, sizeof *u);
     free(u);
 }
@@ -58,8 +72,10 @@ bool tls_is_protected(const struct tls *t, enum side side, const struct input *b
         return t->keys == KEYS_THERE && next.len;
     if (!next.len)
         return false;
-    return next.data[0] == TYPE_APPLICATION || (d->changed_cipher && next.data[0] != TYPE_CHANGE_CIPHER &&
-                                                t->handshake && handshake_version(t->handshake) < TLS_1_3);
+    if (next.data[0] == TYPE_APPLICATION)
+        return true;
+    return d->changed_cipher && (next.data[0] != TYPE_CHANGE_CIPHER || d->finished) && t->handshake &&
+           handshake_version(t->handshake) < TLS_1_3;
 }
 
 /* --- looking for keys --- */
@@ -69,24 +85,34 @@ static enum unlock lock(struct session *s, struct tls *t, const char *why)
     tls_unlocked_free(t->unlocked);
     t->unlocked = NULL;
     t->keys = KEYS_NONE;
+    t->early_waits = false;
     t->no_key = why;
     session_opaque(s);
     return UNLOCK_NEVER;
 }
 
-static bool find_master(struct keylog *log, const struct handshake *h, struct unlocked *u)
+static bool find_master(struct keylog *log, const struct hellos *hellos, struct tls_opener *openers[static 2])
 {
+    const struct server_hello_kept *server = &hellos->server;
+    struct bytes client_random = bytes_of(hellos->client.random, TLS_RANDOM_SIZE);
     struct secret master;
-    struct tls_opener *openers[2];
-    if (!keylog_find(log, KEYLOG_MASTER, h->client.random, &master))
+    if (!keylog_find(log, KEYLOG_MASTER, hellos->client.random, &master))
         return false;
-    tls_openers_from_master(openers, h->server.version, h->server.cipher, bytes_of(master.octets, master.len),
-                            bytes_of(h->client.random, TLS_RANDOM_SIZE), bytes_of(h->server.random, TLS_RANDOM_SIZE),
-                            h->server.encrypt_then_mac);
-    u->half[CLIENT].opener = openers[CLIENT];
-    u->half[SERVER].opener = openers[SERVER];
+    tls_openers_from_master(openers, server->version, server->cipher, bytes_of(master.octets, master.len),
+                            client_random, bytes_of(server->random, TLS_RANDOM_SIZE), server->encrypt_then_mac);
     OPENSSL_cleanse(&master, sizeof master);
     return openers[CLIENT] && openers[SERVER];
+}
+
+static void find_early(struct keylog *log, const struct handshake *h, struct half *half)
+{
+    struct secret early;
+    half->tolerant |= h->now.client.early_data;
+    half->early_awaited = h->now.client.early_data && h->now.server.resumed && !h->now.server.is_retry;
+    if (!half->early_awaited || !keylog_find(log, KEYLOG_CLIENT_EARLY, h->now.client.random, &early))
+        return;
+    half->spare = tls_opener_from_secret(h->now.server.cipher, bytes_of(early.octets, early.len));
+    OPENSSL_cleanse(&early, sizeof early);
 }
 
 /* With the traffic secret alone the handshake is not read, but what follows. */
@@ -94,23 +120,31 @@ static bool find_traffic(struct keylog *log, const struct handshake *h, enum sid
 {
     struct secret first;
     bool is_client = side == CLIENT;
-    if (!keylog_find(log, is_client ? KEYLOG_CLIENT_TRAFFIC : KEYLOG_SERVER_TRAFFIC, h->client.random, &half->traffic))
+    if (!keylog_find(log, is_client ? KEYLOG_CLIENT_TRAFFIC : KEYLOG_SERVER_TRAFFIC, h->now.client.random,
+                     &half->traffic))
         return false;
-    if (!keylog_find(log, is_client ? KEYLOG_CLIENT_HANDSHAKE : KEYLOG_SERVER_HANDSHAKE, h->client.random, &first)) {
+    if (!keylog_find(log, is_client ? KEYLOG_CLIENT_HANDSHAKE : KEYLOG_SERVER_HANDSHAKE, h->now.client.random,
+                     &first)) {
         first = half->traffic;
         half->traffic.len = 0;
         half->tolerant = true;
     }
-    half->tolerant |= is_client && h->client.early_data;
-    half->opener = tls_opener_from_secret(h->server.cipher, bytes_of(first.octets, first.len));
+    if (is_client)
+        find_early(log, h, half);
+    half->opener = tls_opener_from_secret(h->now.server.cipher, bytes_of(first.octets, first.len));
     OPENSSL_cleanse(&first, sizeof first);
     return half->opener;
 }
 
 static bool find_keys(struct keylog *log, const struct handshake *h, struct unlocked *u)
 {
-    if (h->server.version < TLS_1_3)
-        return find_master(log, h, u);
+    struct tls_opener *openers[2] = {NULL, NULL};
+    if (h->now.server.version < TLS_1_3) {
+        bool found = find_master(log, &h->now, openers);
+        u->half[CLIENT].opener = openers[CLIENT];
+        u->half[SERVER].opener = openers[SERVER];
+        return found;
+    }
     return find_traffic(log, h, CLIENT, &u->half[CLIENT]) && find_traffic(log, h, SERVER, &u->half[SERVER]);
 }
 
@@ -126,9 +160,14 @@ enum unlock tls_unlock(struct session *s, struct tls *t, enum side side)
     struct keylog *log = session_keylog(s);
     if (t->keys != KEYS_UNASKED)
         return t->keys == KEYS_THERE ? UNLOCK_DONE : UNLOCK_NEVER;
-    if (!h || !h->client.known || !h->server.known)
+    if (side == CLIENT && h && h->now.client.early_data && !h->now.server.known && may_wait(s, CLIENT) &&
+        !session_dark(s, SERVER)) {
+        t->early_waits = true;
+        return UNLOCK_WAIT;
+    }
+    if (!h || !h->now.client.known || !h->now.server.known)
         return session_behind(s, side) ? UNLOCK_WAIT : lock(s, t, "handshake_lost");
-    if (!tls_can_open(h->server.version, h->server.cipher))
+    if (!tls_can_open(h->now.server.version, h->now.server.cipher))
         return lock(s, t, "unsupported");
     struct unlocked *u = memory_get(sizeof *u);
     if (find_keys(log, h, u)) {
@@ -171,7 +210,14 @@ static void take(struct session *s, struct tls *t, enum side side, struct input 
     tls_count_record(s, t, side, &chunk);
 }
 
-/* What changes the keys: the Finished, KeyUpdate; false: what cannot be followed. */
+static void use_spare(struct half *half)
+{
+    tls_opener_free(half->opener);
+    half->opener = half->spare;
+    half->spare = NULL;
+}
+
+/* What changes the keys: EndOfEarlyData, the Finished, KeyUpdate; false: what cannot be followed. */
 static bool change_keys(struct tls *t, enum side side)
 {
     struct half *half = &t->unlocked->half[side];
@@ -179,11 +225,15 @@ static bool change_keys(struct tls *t, enum side side)
     const struct handshake_side *m = &h->side[side];
     if (m->skip || m->message.len)
         return true; /* in the middle of a message */
-    if (h->server.version < TLS_1_3)
-        return !m->begins_anew;
+    if (h->now.server.version < TLS_1_3)
+        return true; /* ChangeCipherSpec does */
+    if (m->early_ended && half->early_read) {
+        half->early_read = false;
+        use_spare(half);
+    }
     if (m->finished && half->traffic.len) {
         tls_opener_free(half->opener);
-        half->opener = tls_opener_from_secret(h->server.cipher, bytes_of(half->traffic.octets, half->traffic.len));
+        half->opener = tls_opener_from_secret(h->now.server.cipher, bytes_of(half->traffic.octets, half->traffic.len));
         OPENSSL_cleanse(&half->traffic, sizeof half->traffic);
     }
     for (; half->opener && half->updates < m->updates; half->updates++)
@@ -199,6 +249,8 @@ static void read_other(struct session *s, struct tls *t, enum side side, uint8_t
     if (type == TYPE_HANDSHAKE) {
         handshake_octets(t->handshake, side, text, when);
         ok = change_keys(t, side);
+    } else if (type == TYPE_CHANGE_CIPHER && t->unlocked->half[side].spare) {
+        use_spare(&t->unlocked->half[side]);
     } else if (type == TYPE_ALERT && text.len == 2) {
         if (text.data[1]) /* close_notify is how each should end */
             handshake_alert(t->handshake, side, text.data);
@@ -220,6 +272,11 @@ static bool open_record(struct session *s, struct tls *t, enum side side, struct
     size_t len;
     if (!to || !input_unread(below, &first) || !tls_open(half->opener, record.data, content, ahead, to, &len, &type))
         return false;
+    if (half->early_octets > EARLY_END) {
+        t->no_key = "no_key";
+        session_skip(s, side, half->early_octets - EARLY_END);
+    }
+    half->early_octets = 0;
     half->opened = true;
     half->hunted = half->trials = 0;
     half->next = first.at + record.len;
@@ -271,7 +328,7 @@ static bool try_next_keys(struct session *s, struct tls *t, enum side side, stru
     if (!traffic.len)
         return false;
     half->traffic.len = 0;
-    half->opener = tls_opener_from_secret(t->handshake->server.cipher, bytes_of(traffic.octets, traffic.len));
+    half->opener = tls_opener_from_secret(t->handshake->now.server.cipher, bytes_of(traffic.octets, traffic.len));
     if (half->opener && try_numbers(s, t, side, below, out, record, ahead)) {
         tls_opener_free(before);
         OPENSSL_cleanse(&traffic, sizeof traffic);
@@ -333,11 +390,78 @@ static bool hunt(struct session *s, struct tls *t, enum side side, struct input 
     return true;
 }
 
+/* Early data waits until the server's EncryptedExtensions say what becomes of it. False: wait. */
+static bool settle_early(struct session *s, struct tls *t)
+{
+    struct half *half = &t->unlocked->half[CLIENT];
+    const struct server_hello_kept *server = &t->handshake->now.server;
+    const struct direction *v = &t->side[SERVER];
+    t->early_waits = half->early_awaited && !server->answered_early && !v->lost && !v->blind && !v->adrift &&
+                     !session_closed(s, SERVER) && !session_overheld(s, CLIENT);
+    if (!half->early_awaited || t->early_waits)
+        return !t->early_waits;
+    half->early_awaited = false;
+    half->early_read = half->spare && server->takes_early;
+    half->early_lost = !half->spare && (server->takes_early || !server->answered_early);
+    if (half->early_read) {
+        struct tls_opener *early = half->spare;
+        half->spare = half->opener;
+        half->opener = early;
+    } else {
+        tls_opener_free(half->spare);
+        half->spare = NULL;
+    }
+    return true;
+}
+
+/* A renegotiation: before its ChangeCipherSpec is read, both hellos have to be, and what it brings. False: wait. */
+static bool settle_renewal(struct session *s, struct tls *t, enum side side, uint8_t type)
+{
+    struct unlocked *u = t->unlocked;
+    struct hellos *next = &t->handshake->next;
+    struct tls_opener *openers[2] = {NULL, NULL};
+    if (handshake_version(t->handshake) >= TLS_1_3 || !t->side[side].finished ||
+        (type != TYPE_HANDSHAKE && type != TYPE_CHANGE_CIPHER))
+        return true;
+    if (session_behind(s, side))
+        return false;
+    if (type != TYPE_CHANGE_CIPHER || u->half[side].spare || !next->client.known || !next->server.known ||
+        !tls_can_open(next->server.version, next->server.cipher) || next->server.version >= TLS_1_3)
+        return true;
+    if (!find_master(session_keylog(s), next, openers) && keylog_grows(session_keylog(s)) && may_wait(s, side)) {
+        tls_opener_free(openers[CLIENT]);
+        tls_opener_free(openers[SERVER]);
+        return false;
+    }
+    if (!openers[CLIENT] || !openers[SERVER])
+        t->no_key = "no_key";
+    for (int i = 0; i < 2; i++) {
+        tls_opener_free(u->half[i].spare);
+        u->half[i].spare = openers[i];
+    }
+    *next = (struct hellos){0};
+    return true;
+}
+
+/* It is not for these keys, but for others that came before them; it is passed over. */
+static bool tolerate(struct session *s, struct tls *t, enum side side, struct input *below, size_t len)
+{
+    struct half *half = &t->unlocked->half[side];
+    size_t overhead = tls_opener_overhead(half->opener) + TLS_HEADER_SIZE;
+    if (half->opened || !half->tolerant || half->tolerated++ == TOLERATED)
+        return not_opened(s, t, side);
+    half->early_octets += half->early_lost && len > overhead ? len - overhead : 0;
+    take(s, t, side, below, len);
+    return true;
+}
+
 bool tls_read_on(struct session *s, struct tls *t, enum side side, struct input *below, struct buf *out)
 {
     struct direction *d = &t->side[side];
     struct half *half = &t->unlocked->half[side];
     struct bytes octets = input_peek(below);
+    if (side == CLIENT && !settle_early(s, t))
+        return true;
     if (d->adrift)
         return hunt(s, t, side, below, out);
     bool is_whole = octets.len >= TLS_HEADER_SIZE && octets.len >= length_of(octets.data);
@@ -352,12 +476,14 @@ bool tls_read_on(struct session *s, struct tls *t, enum side side, struct input 
         return false;
     }
     struct bytes record = bytes_part(octets, 0, length_of(octets.data));
-    if (open_record(s, t, side, below, out, record, 0))
+    if (!settle_renewal(s, t, side, octets.data[0]) || open_record(s, t, side, below, out, record, 0))
         return true;
-    if (half->opened || !half->tolerant || half->tolerated++ == TOLERATED)
-        return not_opened(s, t, side);
-    take(s, t, side, below, record.len);
-    return true;
+    if (half->early_read && !half->opened) { /* the key of that alone is wrong */
+        half->early_read = false;
+        half->early_lost = true;
+        use_spare(half);
+    }
+    return tolerate(s, t, side, below, record.len);
 }
 
 void tls_spoiled(struct session *s, struct tls *t, enum side side)

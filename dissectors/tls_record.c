@@ -38,6 +38,7 @@ static void end_record(struct session *s, struct tls *t, enum side side, int64_t
         tls_spoiled(s, t, side);
     switch (d->header[0]) {
     case TYPE_CHANGE_CIPHER:
+        d->renewals += d->finished;
         d->changed_cipher = true;
         break;
     case TYPE_ALERT:
@@ -88,7 +89,7 @@ static void begin_record(struct session *s, struct tls *t, enum side side)
  */
 static bool is_in_clear(const struct tls *t, enum side side)
 {
-    return !t->side[side].changed_cipher || t->handshake->server.is_retry;
+    return !t->side[side].changed_cipher || t->handshake->now.server.is_retry;
 }
 
 static void take_content(struct tls *t, enum side side, const struct chunk *chunk)

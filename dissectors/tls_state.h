@@ -23,6 +23,7 @@ struct direction {
     bool blind;                  /* it is not read with keys, or not any more */
     bool spoiled;                /* octets of the record are lost: it cannot be opened */
     bool changed_cipher, has_application;
+    uint32_t renewals;  /* ChangeCipherSpec behind the Finished: up to TLS 1.2, of a renegotiation */
     bool finished;      /* the Finished was met: up to TLS 1.2 the first handshake record behind ChangeCipherSpec */
     bool finished13;    /* from TLS 1.3 on the first record of the client that has room for it */
     int64_t begun_when; /* of the first octet of TLS */
@@ -51,7 +52,8 @@ struct tls {
     struct unlocked *unlocked; /* where the keys are there; else null */
     const char *no_key;        /* why it is not read although there is a key log; or null */
     uint8_t keys;              /* enum keys */
-    bool decided, marked, implicit;
+    bool decided, marked, implicit, anonymous;
+    bool early_waits; /* what the client sent with its hello (0-RTT) waits for what the server says */
 };
 
 /* --- tls_record.c --- */

@@ -48,6 +48,7 @@ enum {
     INSIDE_evidence = SCOPE_evidence,
     INSIDE_ntlm = SCOPE_ntlm,
     INSIDE_cert = SCOPE_cert,
+    INSIDE_client_cert = SCOPE_cert,
 };
 
 #define INNER_TEXT(name)    SCOPE_all

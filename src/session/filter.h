@@ -35,6 +35,9 @@ struct filter {
 /* TLS: what a session begins with that speaks it from the first octet, and what STARTTLS and its kin put in. */
 extern const struct filter tls_filter;
 
+/* The same behind X-ANONYMOUSTLS. */
+extern const struct filter tls_anonymous_filter;
+
 /* COMPRESS=DEFLATE, RFC 4978. */
 extern const struct filter deflate_filter;
 

@@ -606,6 +606,16 @@ bool input_behind_doubt(struct input *in, size_t n, struct line *line)
     return false;
 }
 
+bool input_place_behind_doubt(struct input *in, uint64_t *at)
+{
+    enum eod form;
+    size_t end = end_at_dot(in, (enum before)in->before, bytes_of(in->data, in->run), &form);
+    if (!end || end == SIZE_MAX || (end == in->run && in->unread == in->run))
+        return false;
+    *at = end < in->run ? mark_at(in, end).at : mark_at(in, end - 1).at + 1;
+    return true;
+}
+
 unsigned input_odd(struct input *in)
 {
     unsigned odd = in->odd;

@@ -82,6 +82,9 @@ bool input_is_behind_gap(const struct input *in);
 /* Like input_ahead(in, 0, ...), but in a dotted body at CHUNK_DOUBT: lines behind the doubtful end, n from 0. */
 bool input_behind_doubt(struct input *in, size_t n, struct line *line);
 
+/* After CHUNK_DOUBT: the place of what stands behind the doubtful end, a gap or not. False: nothing does, as yet. */
+bool input_place_behind_doubt(struct input *in, uint64_t *at);
+
 /* What was met in the dotted body since it began, as a mask of 1u << ODD_...; reading clears it. */
 enum { ODD_BARE_LF, ODD_BARE_CR, ODD_NUL };
 unsigned input_odd(struct input *in);

@@ -37,6 +37,7 @@ struct keylog {
 
 static const char *const labels[] = {
     [KEYLOG_MASTER] = "CLIENT_RANDOM",
+    [KEYLOG_CLIENT_EARLY] = "CLIENT_EARLY_TRAFFIC_SECRET",
     [KEYLOG_CLIENT_HANDSHAKE] = "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
     [KEYLOG_SERVER_HANDSHAKE] = "SERVER_HANDSHAKE_TRAFFIC_SECRET",
     [KEYLOG_CLIENT_TRAFFIC] = "CLIENT_TRAFFIC_SECRET_0",
@@ -44,7 +45,7 @@ static const char *const labels[] = {
 };
 
 /* Those of which nothing is needed. */
-static const char *const others[] = {"EXPORTER_SECRET", "EARLY_EXPORTER_SECRET", "CLIENT_EARLY_TRAFFIC_SECRET", "RSA"};
+static const char *const others[] = {"EXPORTER_SECRET", "EARLY_EXPORTER_SECRET", "RSA"};
 
 struct keylog *keylog_new(uint64_t most)
 {

@@ -540,6 +540,7 @@ void session_skip(struct session *s, enum side side, uint64_t len)
         first = below->last_read;
     struct origin origin = {first.at, first.seen, first.seen, first.when, first.frame};
     input_feed_gap(above, len, &origin);
+    s->skipped = true;
     s->changes++;
 }
 

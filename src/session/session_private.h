@@ -92,7 +92,7 @@ struct session {                      /* awake; see session_rest.c */
     uint32_t heads[2];                             /* octets that each side said to them */
     bool joined[2];                                /* the first octet of the side was fed */
     bool opaque[2];                                /* nothing comes out of a filter any more */
-    bool unrecognised, ending, implicit_tls, encrypted, decrypted, gone;
+    bool unrecognised, ending, implicit_tls, encrypted, decrypted, skipped, gone;
 };
 
 /* Octets that sessions may take while awake; beyond, those that are quiet for the longest are put to rest. 0: also the

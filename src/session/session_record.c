@@ -341,7 +341,7 @@ static const char *visibility(const struct session *s)
     bool opaque = s->opaque[CLIENT] || s->opaque[SERVER];
     if (s->implicit_tls && opaque && !s->decrypted)
         return "encrypted";
-    return opaque || has_gap(s) || one_sided(s) || !saw_beginning(s) ? "partial" : "full";
+    return opaque || s->skipped || has_gap(s) || one_sided(s) || !saw_beginning(s) ? "partial" : "full";
 }
 
 void session_emit_own(struct session *s, bool last, enum close how)

@@ -2,9 +2,11 @@
    changes.
 
        read_inside [--dump FOLDER] DIALOGUE...
+       read_inside --write WAY STEPS DIALOGUE
 
    Each way of TLS with each dialogue that can be wrapped; some of them also in other orders of capture, with other keys
-   and with octets lost. --dump writes captures and key logs, to look at. */
+   and with octets lost. --dump writes captures and key logs, to look at. --write: the dialogue as it would be with TLS
+   behind so many of its steps, as a dialogue. */
 #include "base/memory.h"
 #include "diff.h"
 #include "mutate.h"
@@ -35,6 +37,40 @@ static const struct wrap_how ways[] = {
      .version = TLS1_VERSION,
      .ciphers = "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0",
      .mac_then_encrypt = true},
+    {.name = "tls12-session-id",
+     .version = TLS1_2_VERSION,
+     .ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256",
+     .resume = true,
+     .no_tickets = true},
+    {.name = "tls12-renegotiated",
+     .version = TLS1_2_VERSION,
+     .ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256",
+     .renegotiate = true,
+     .client_cert = true},
+    {.name = "tls10-renegotiated",
+     .version = TLS1_VERSION,
+     .ciphers = "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0",
+     .renegotiate = true},
+    {.name = "tls13-client-cert", .version = TLS1_3_VERSION, .ciphers = "TLS_AES_128_GCM_SHA256", .client_cert = true},
+};
+
+/* What cannot be compared with the same in clear: the client speaks first. */
+static const struct wrap_how more_ways[] = {
+    {.name = "tls13-early",
+     .version = TLS1_3_VERSION,
+     .ciphers = "TLS_AES_128_GCM_SHA256",
+     .resume = true,
+     .early = true},
+    {.name = "tls13-early-refused",
+     .version = TLS1_3_VERSION,
+     .ciphers = "TLS_AES_128_GCM_SHA256",
+     .resume = true,
+     .early = true,
+     .early_refused = true},
+    {.name = "tls12-client-cert",
+     .version = TLS1_2_VERSION,
+     .ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256",
+     .client_cert = true},
 };
 
 enum { WAYS = sizeof ways / sizeof *ways };
@@ -340,9 +376,76 @@ static void try_file(const char *path, const char *folder, struct tally *tally, 
     free(text);
 }
 
+static const struct wrap_how *way_of(const char *name)
+{
+    for (size_t i = 0; i < WAYS; i++)
+        if (!strcmp(ways[i].name, name))
+            return &ways[i];
+    for (size_t i = 0; i < sizeof more_ways / sizeof *more_ways; i++)
+        if (!strcmp(more_ways[i].name, name))
+            return &more_ways[i];
+    return NULL;
+}
+
+static bool is_text(const struct step *s)
+{
+    for (size_t i = 0; i < s->len; i++)
+        if ((s->octets[i] < ' ' || s->octets[i] > '~' || s->octets[i] == '\\') && !strchr("\r\n", s->octets[i]))
+            return false;
+    return s->len && s->octets[s->len - 1] == '\n';
+}
+
+/* Lines of text as such; else the octets as escapes, at most as many in a line as a segment has. */
+static void write_turn(const struct step *s)
+{
+    char who = s->server ? 'S' : 'C';
+    bool text = is_text(s);
+    for (size_t at = 0; at < s->len; at++) {
+        if (text ? !at || s->octets[at - 1] == '\n' : at % 1400 == 0)
+            printf("%s%c%c ", at ? "\n" : "", who, text ? ':' : '|');
+        if (!text)
+            printf("\\x%02x", s->octets[at]);
+        else if (s->octets[at] >= ' ')
+            putchar(s->octets[at]);
+    }
+    printf("\n");
+}
+
+static int write_dialogue(const char *way, const char *steps, const char *path)
+{
+    const struct wrap_how *how = way_of(way);
+    struct dialogue_file d, inside;
+    struct buf secrets;
+    struct error err;
+    size_t len;
+    char *text = dialogue_file_load(path, &len, &err);
+    if (!how || !text || !dialogue_file_parse(&d, path, bytes_of(text, len), &err)) {
+        fprintf(stderr, "%s\n", how ? err.text : "there is no such way");
+        return 1;
+    }
+    buf_init(&secrets, SIZE_MAX);
+    wrap(&d, strtoul(steps, NULL, 10), how, &inside, &secrets);
+    for (struct bytes rest = buf_bytes(&secrets); rest.len;) {
+        size_t end = bytes_index(rest, '\n');
+        printf("key: %.*s\n", (int)end, (const char *)rest.data);
+        rest = bytes_part(rest, end + 1, SIZE_MAX);
+    }
+    for (size_t i = 0; i < inside.step_count; i++)
+        if (inside.steps[i].kind == STEP_DATA)
+            write_turn(&inside.steps[i]);
+    printf("=\n");
+    buf_release(&secrets);
+    dialogue_file_release(&inside);
+    dialogue_file_release(&d);
+    free(text);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct tally tally = {0};
+    if (argc == 5 && !strcmp(argv[1], "--write"))
+        return write_dialogue(argv[2], argv[3], argv[4]);
     const char *folder = NULL;
     int first = 1;
     if (argc > 2 && !strcmp(argv[1], "--dump")) {

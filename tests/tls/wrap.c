@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { EARLY_MOST = 16384 };
+
 struct talk {
     const struct wrap_how *how;
     struct dialogue_file *to;
@@ -17,6 +19,7 @@ struct talk {
     SSL *sides[2];
     size_t cap;
     unsigned said;
+    bool crossed; /* turns cross: what both sides would have to agree on in between would change that */
 };
 
 static void must(bool ok, const char *what)
@@ -56,6 +59,20 @@ static void use_certificate(SSL_CTX *context, bool rsa)
     EVP_PKEY_free(key);
 }
 
+static int take_any(int ok, X509_STORE_CTX *store)
+{
+    (void)ok;
+    (void)store;
+    return 1;
+}
+
+static int take_no_early(SSL *s, void *arg)
+{
+    (void)s;
+    (void)arg;
+    return 0;
+}
+
 static void make_contexts(struct talk *t)
 {
     const struct wrap_how *how = t->how;
@@ -66,6 +83,9 @@ static void make_contexts(struct talk *t)
         SSL_CTX_set_min_proto_version(c, how->version);
         SSL_CTX_set_max_proto_version(c, how->version);
         SSL_CTX_set_app_data(c, t);
+        if (how->no_tickets)
+            SSL_CTX_set_options(c, SSL_OP_NO_TICKET);
+        SSL_CTX_set_options(c, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
         if (how->mac_then_encrypt)
             SSL_CTX_set_options(c, SSL_OP_NO_ENCRYPT_THEN_MAC);
         if (how->ciphers && how->version == TLS1_3_VERSION)
@@ -76,6 +96,16 @@ static void make_contexts(struct talk *t)
     SSL_CTX_set_keylog_callback(t->contexts[0], keep_secret);
     SSL_CTX_set_session_cache_mode(t->contexts[0], SSL_SESS_CACHE_CLIENT);
     use_certificate(t->contexts[1], how->rsa);
+    if (how->client_cert)
+        SSL_CTX_set_options(t->contexts[1], SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
+    if (how->client_cert)
+        use_certificate(t->contexts[0], how->rsa);
+    SSL_CTX_set_verify(t->contexts[1], how->client_cert ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, take_any);
+    SSL_CTX_set_session_id_context(t->contexts[1], (const unsigned char *)"mx", 2);
+    if (how->early_refused)
+        SSL_CTX_set_allow_early_data_cb(t->contexts[1], take_no_early, NULL);
+    if (how->early)
+        SSL_CTX_set_max_early_data(t->contexts[1], EARLY_MOST);
 }
 
 static void begin(struct talk *t, SSL_SESSION *session)
@@ -161,9 +191,49 @@ static void shake_hands(struct talk *t, bool told)
         free(t->to->steps[--t->to->step_count].octets);
 }
 
+/* The other side answers before anything else is said. */
+static void renew(struct talk *t, bool server)
+{
+    uint8_t octet;
+    must(SSL_renegotiate(t->sides[server]), "renegotiate");
+    SSL_do_handshake(t->sides[server]);
+    for (int i = 0; i < 10; i++) {
+        bool from = (i & 1) ? !server : server;
+        flush(t, from, NULL);
+        SSL_read(t->sides[!from], &octet, 1);
+    }
+    ERR_clear_error();
+    must(!SSL_renegotiate_pending(t->sides[server]) && SSL_is_init_finished(t->sides[0]), "the end of that");
+}
+
+/* The first of the client's turns, with its hello. */
+static void say_early(struct talk *t, const struct step *step)
+{
+    uint8_t octets[EARLY_MOST];
+    size_t n = 0;
+    must(SSL_write_early_data(t->sides[0], step->octets, step->len, &n), "say something early");
+    flush(t, false, step);
+    int got = SSL_read_early_data(t->sides[1], octets, sizeof octets, &n);
+    must(got == (t->how->early_refused ? SSL_READ_EARLY_DATA_FINISH : SSL_READ_EARLY_DATA_SUCCESS), "read it early");
+    flush(t, true, NULL);
+}
+
+static void end_early(struct talk *t)
+{
+    uint8_t octets[EARLY_MOST];
+    size_t n;
+    SSL_do_handshake(t->sides[0]);
+    flush(t, false, NULL);
+    if (!t->how->early_refused)
+        must(SSL_read_early_data(t->sides[1], octets, sizeof octets, &n) == SSL_READ_EARLY_DATA_FINISH,
+             "no more of it");
+}
+
 static void say(struct talk *t, const struct step *step)
 {
     SSL *s = t->sides[step->server];
+    if (t->how->renegotiate && !t->crossed && ++t->said % 3 == 0)
+        renew(t, t->said % 2);
     if (t->how->key_updates && ++t->said % 3 == 0)
         must(SSL_key_update(s, t->said % 2 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED), "new keys");
     must(SSL_write(s, step->octets, (int)step->len) == (int)step->len, "write");
@@ -193,7 +263,8 @@ static SSL_SESSION *earlier(struct talk *t)
     drain(t->sides[0]);
     free(t->to->steps[--t->to->step_count].octets);
     SSL_SESSION *session = SSL_get1_session(t->sides[0]);
-    SSL_shutdown(t->sides[0]);
+    for (int i = 0; i < 2; i++)
+        SSL_set_shutdown(t->sides[i], SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* else it is forgotten */
     end(t);
     buf_reset(t->secrets);
     return session;
@@ -209,12 +280,20 @@ void wrap(const struct dialogue_file *d, size_t clear, const struct wrap_how *ho
     to->step_count = 0;
     to->expected = NULL;
     to->keep = to->secrets = to->keys = (struct texts){0};
+    for (size_t i = 0; i < d->step_count; i++)
+        t.crossed |= d->steps[i].crossing != 0;
     make_contexts(&t);
     if (how->resume)
         session = earlier(&t);
     for (size_t i = 0; i < clear; i++)
         copy_step(&t, &d->steps[i]);
     begin(&t, session);
+    bool early = how->early && clear < d->step_count && d->steps[clear].kind == STEP_DATA && !d->steps[clear].server;
+    if (early) {
+        say_early(&t, &d->steps[clear]);
+        end_early(&t);
+        clear += !how->early_refused;
+    }
     shake_hands(&t, true);
     must(!how->resume || SSL_session_reused(t.sides[0]), "take up a session");
     for (size_t i = clear; i < d->step_count; i++)

@@ -250,21 +250,21 @@ static void messages_in_pieces(void **state)
         struct handshake *h = handshake_new(&limits);
         for (size_t at = 0; at < message.len; at += piece)
             handshake_octets(h, CLIENT, bytes_part(buf_bytes(&message), at, piece), 0);
-        assert_true(h->client.known);
+        assert_true(h->now.client.known);
         assert_field(h->facts, F_tls_ja4, "t13d1516h2_8daaf6152771_e5627efa2ab1");
         handshake_free(h);
     }
     struct handshake *h = handshake_new(&limits);
     handshake_octets(h, CLIENT, bytes_part(buf_bytes(&message), 0, 10 + 4 + 20), 0);
     handshake_gap(h, CLIENT, b.len - 20);
-    assert_false(h->client.known);
+    assert_false(h->now.client.known);
     handshake_octets(h, CLIENT, bytes_part(buf_bytes(&message), 10, SIZE_MAX), 0);
-    assert_true(h->client.known);
+    assert_true(h->now.client.known);
     handshake_free(h);
     limits.tls_handshake = 64;
     h = handshake_new(&limits);
     handshake_octets(h, CLIENT, buf_bytes(&message), 0);
-    assert_false(h->client.known);
+    assert_false(h->now.client.known);
     handshake_octets(h, CLIENT, buf_bytes(&message), 0);
     assert_false(h->side[CLIENT].lost);
     handshake_free(h);
