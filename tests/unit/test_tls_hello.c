@@ -120,6 +120,109 @@ static void ja4_as_published(void **state)
     buf_release(&b);
 }
 
+/* What FoxIO's own program says of captures of browsers and others (python/test/testdata in github.com/FoxIO-LLC/ja4):
+   the fingerprint, and the lists it is made of in the order they were sent. NAME stands for extension 0. */
+enum { NAME = 0xffff, LIST_MOST = 24 };
+
+static const struct published {
+    const char *ja4;
+    const char *protocol;
+    uint16_t ciphers[LIST_MOST], extensions[LIST_MOST], signatures[LIST_MOST];
+} published[] = {
+    {"t13d1517h2_8daaf6152771_cb7bf5808d99",
+     "h2",
+     {0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013, 0xc014, 0x009c, 0x009d, 0x002f,
+      0x0035},
+     {0xfe0d, 0x0010, 0x0017, 0x0033, 0x44cd, 0xff01, 0x000a, 0x000d, 0x0023, 0x002b, 0x000b, 0xca34, 0x002d, NAME,
+      0x0005, 0x001b, 0x0012},
+     {0x0904, 0x0905, 0x0906, 0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601}},
+    {"t13d151400_8daaf6152771_de4a06bb82e3",
+     NULL,
+     {0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013, 0xc014, 0x009c, 0x009d, 0x002f,
+      0x0035},
+     {0x0033, 0x002b, 0x001b, NAME, 0x0012, 0x002d, 0x000d, 0x000a, 0x0005, 0x0023, 0x0017, 0xff01, 0x000b, 0x0015},
+     {0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601}},
+    {"t13d1516h1_8daaf6152771_e5627efa2ab1",
+     "http/1.1",
+     {0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013, 0xc014, 0x009c, 0x009d, 0x002f,
+      0x0035},
+     {0x000d, 0x0033, NAME, 0xff01, 0x002b, 0x0023, 0x002d, 0x0005, 0x0012, 0x000b, 0x0017, 0x4469, 0x0010, 0x001b,
+      0x000a, 0x0015},
+     {0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601}},
+    {"t13d1715h2_5b57614c22b0_3d5424432f57",
+     "h2",
+     {0x1301, 0x1303, 0x1302, 0xc02b, 0xc02f, 0xcca9, 0xcca8, 0xc02c, 0xc030, 0xc00a, 0xc009, 0xc013, 0xc014, 0x009c,
+      0x009d, 0x002f, 0x0035},
+     {NAME, 0x0017, 0xff01, 0x000a, 0x000b, 0x0023, 0x0010, 0x0005, 0x0022, 0x0033, 0x002b, 0x000d, 0x002d, 0x001c,
+      0x0015},
+     {0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201}},
+    {"t13d1615h2_46e7e9700bed_45f260be83e2",
+     "h2",
+     {0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013, 0xc014, 0x009c, 0x009d, 0x002f,
+      0x0035, 0x000a},
+     {NAME, 0x0017, 0xff01, 0x000a, 0x000b, 0x0023, 0x0010, 0x0005, 0x000d, 0x0012, 0x0033, 0x002d, 0x002b, 0x001b,
+      0x0015},
+     {0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601, 0x0201}},
+    {"t12d190800_d83cc789557e_7af1ed941c26",
+     NULL,
+     {0xc02c, 0xc02b, 0xc030, 0xc02f, 0xc024, 0xc023, 0xc028, 0xc027, 0xc00a, 0xc009, 0xc014, 0xc013, 0x009d, 0x009c,
+      0x003d, 0x003c, 0x0035, 0x002f, 0x000a},
+     {NAME, 0x0005, 0x000a, 0x000b, 0x000d, 0x0023, 0x0017, 0xff01},
+     {0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0201, 0x0403, 0x0503, 0x0203, 0x0202, 0x0601, 0x0603}},
+    {"t13d1516h2_8daaf6152771_9b887d9acb53",
+     "h2",
+     {0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013, 0xc014, 0x009c, 0x009d, 0x002f,
+      0x0035},
+     {0x000d, 0x0010, NAME, 0x000b, 0x0023, 0x4469, 0xff01, 0x0033, 0x000a, 0x002d, 0x002b, 0x0005, 0x0017, 0x0012,
+      0x001b, 0x0029},
+     {0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601}},
+};
+
+static void put_published_extension(struct buf *b, const struct published *p, uint16_t type)
+{
+    static const uint16_t versions[] = {0x3a3a, 0x0304, 0x0303, 0};
+    struct buf list;
+    if (type == NAME) {
+        put_extension(b, 0, BYTES("\x00\x04\x00\x00\x01x"));
+    } else if (type == 13) {
+        put_list(b, type, 2, p->signatures);
+    } else if (type == 43) {
+        put_list(b, type, 1, versions);
+    } else if (type == 16) {
+        size_t len = strlen(p->protocol);
+        buf_init(&list, 4096);
+        put_u16(&list, (unsigned)len + 1);
+        buf_add_byte(&list, (uint8_t)len);
+        buf_add_string(&list, p->protocol);
+        put_extension(b, type, buf_bytes(&list));
+        buf_release(&list);
+    } else {
+        put_extension(b, type, (struct bytes){0});
+    }
+}
+
+static void ja4_of_captures(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
+        const struct published *p = &published[i];
+        struct buf b, e, text;
+        struct client_hello h;
+        buf_init(&b, 65536);
+        buf_init(&e, 65536);
+        buf_init(&text, 65536);
+        for (size_t n = 0; p->extensions[n]; n++)
+            put_published_extension(&e, p, p->extensions[n]);
+        put_hello(&b, 0x0303, p->ciphers, buf_bytes(&e));
+        assert_true(client_hello_read(&h, buf_bytes(&b)));
+        client_hello_ja4(&h, &text);
+        assert_text(&text, p->ja4);
+        buf_release(&text);
+        buf_release(&e);
+        buf_release(&b);
+    }
+}
+
 /* The two examples in the description of JA3. */
 static void ja3_as_published(void **state)
 {
@@ -275,11 +378,8 @@ static void messages_in_pieces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ja4_as_published),
-        cmocka_unit_test(ja3_as_published),
-        cmocka_unit_test(ja4_of_odd_hellos),
-        cmocka_unit_test(cut_hellos),
-        cmocka_unit_test(names),
+        cmocka_unit_test(ja4_as_published),   cmocka_unit_test(ja4_of_captures), cmocka_unit_test(ja3_as_published),
+        cmocka_unit_test(ja4_of_odd_hellos),  cmocka_unit_test(cut_hellos),      cmocka_unit_test(names),
         cmocka_unit_test(messages_in_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
