@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KEPT_MOST = 1032 };
+
 static void *checked(void *block)
 {
     if (!block) {
@@ -13,9 +15,16 @@ static void *checked(void *block)
     return block;
 }
 
+/* Of small blocks glibc keeps those just freed at hand for malloc(), but not, before 2.41, for calloc(): half of what
+   an allocation took. The empty instruction keeps the compiler from making a calloc() of the two. Large blocks calloc()
+   may have as zeros from the system. */
 void *memory_get(size_t size)
 {
-    return checked(calloc(1, size ? size : 1));
+    if (size > KEPT_MOST)
+        return checked(calloc(1, size));
+    void *block = checked(malloc(size ? size : 1));
+    __asm__("" : "+r"(block));
+    return memset(block, 0, size);
 }
 
 void *memory_resize(void *block, size_t size)
