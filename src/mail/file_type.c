@@ -136,14 +136,18 @@ static bool is_tar(struct bytes head)
 {
     if (head.len < 512 || !head.data[0])
         return false;
-    uint32_t sum = 0, told = 0;
-    for (size_t i = 0; i < 512; i++)
-        sum += i >= 148 && i < 156 ? ' ' : head.data[i];
+    uint32_t sum = 8 * ' ', told = 0;
     size_t i = 148;
     while (i < 155 && head.data[i] == ' ')
         i++;
     for (; i < 156 && head.data[i] >= '0' && head.data[i] <= '7'; i++)
         told = told * 8 + (uint32_t)(head.data[i] - '0');
+    if (told < sum)
+        return false;
+    for (i = 0; i < 148; i++)
+        sum += head.data[i];
+    for (i = 156; i < 512; i++)
+        sum += head.data[i];
     return told == sum;
 }
 
@@ -238,6 +242,8 @@ static enum file_type markup_type(struct bytes head)
     for (;;) {
         while (at.len && (at.data[0] == ' ' || (at.data[0] >= '\t' && at.data[0] <= '\r')))
             at = bytes_part(at, 1, at.len);
+        if (!at.len || at.data[0] != '<')
+            return other;
         bool is_comment = bytes_starts_nocase(at, BYTES("<!--"));
         bool is_xml = bytes_starts_nocase(at, BYTES("<?xml"));
         bool is_other = bytes_starts_nocase(at, BYTES("<!doctype ")) && !begins_nocase(at, html, 1);
@@ -273,7 +279,8 @@ enum file_type file_type_of(struct bytes head)
 {
     head = bytes_part(head, 0, FILE_TYPE_HEAD);
     for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++)
-        if (stands(head, signatures[i].at, bytes_of(signatures[i].octets, signatures[i].len)))
+        if (signatures[i].at < head.len && head.data[signatures[i].at] == (uint8_t)signatures[i].octets[0] &&
+            stands(head, signatures[i].at, bytes_of(signatures[i].octets, signatures[i].len)))
             return (enum file_type)signatures[i].type;
     enum file_type t = binary_type(head);
     if (!t)

@@ -30,10 +30,9 @@ struct bytes lexical_skip(struct bytes b)
     return bytes_part(b, i, SIZE_MAX);
 }
 
-struct bytes lexical_token(struct bytes *rest, const char *ends)
+struct bytes lexical_until(struct bytes *rest, const struct lexical_set *ends)
 {
-    struct lexical_set set = lexical_set_of(ends), blanks = lexical_set_of(" \t\r\n");
-    set.low |= blanks.low;
+    const struct lexical_set set = *ends;
     size_t n = 0;
     while (n < rest->len && !lexical_has(&set, rest->data[n]))
         n++;
@@ -55,22 +54,21 @@ struct bytes lexical_quoted(struct bytes *rest)
 
 bool lexical_item(struct bytes *rest, uint8_t end, struct bytes *ret)
 {
-    if (!rest->len)
+    struct bytes at = *rest;
+    struct lexical_set stops = lexical_set_of("(\"");
+    lexical_set_add(&stops, end);
+    if (!at.len)
         return false;
-    size_t n = 0;
-    while (n < rest->len && rest->data[n] != end) {
-        struct bytes here = bytes_part(*rest, n, SIZE_MAX);
-        if (rest->data[n] == '(') {
-            n += lexical_comment(here);
-        } else if (rest->data[n] == '"') {
-            size_t before = here.len;
-            lexical_quoted(&here);
-            n += before - here.len;
-        } else {
-            n++;
-        }
+    for (;;) {
+        lexical_until(&at, &stops);
+        if (!at.len || at.data[0] == end)
+            break;
+        if (at.data[0] == '(')
+            at = bytes_part(at, lexical_comment(at), SIZE_MAX);
+        else
+            lexical_quoted(&at);
     }
-    *ret = bytes_part(*rest, 0, n);
-    *rest = bytes_part(*rest, n + 1, SIZE_MAX);
+    *ret = bytes_part(*rest, 0, rest->len - at.len);
+    *rest = bytes_part(at, 1, SIZE_MAX);
     return true;
 }

@@ -4,6 +4,8 @@
 
 #include "base/bytes.h"
 
+#include <string.h>
+
 static inline bool lexical_is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -14,11 +16,21 @@ struct lexical_set {
     uint64_t low, high;
 };
 
-static inline struct lexical_set lexical_set_of(const char *characters)
+static inline void lexical_set_add(struct lexical_set *s, uint8_t c)
+{
+    uint64_t bit = UINT64_C(1) << (c & 63);
+    s->low |= c < 64 ? bit : 0;
+    s->high |= c < 64 ? 0 : bit;
+}
+
+/* Of a literal the compiler makes it, when the loop is unrolled. */
+static inline __attribute__((always_inline)) struct lexical_set lexical_set_of(const char *characters)
 {
     struct lexical_set s = {0, 0};
-    for (; *characters; characters++)
-        *(*characters < 64 ? &s.low : &s.high) |= UINT64_C(1) << (*characters & 63);
+    size_t count = strlen(characters);
+#pragma GCC unroll 32
+    for (size_t i = 0; i < count; i++)
+        lexical_set_add(&s, (uint8_t)characters[i]);
     return s;
 }
 
@@ -36,8 +48,16 @@ struct bytes lexical_skip(struct bytes b);
 /* The octets of the comment at the front, parentheses included; all the rest where it is not closed. */
 size_t lexical_comment(struct bytes b);
 
+/* Cuts off the front what stands before one of the set. */
+struct bytes lexical_until(struct bytes *rest, const struct lexical_set *ends);
+
 /* Cuts off the front what stands before a blank or one of the characters. */
-struct bytes lexical_token(struct bytes *rest, const char *ends);
+static inline __attribute__((always_inline)) struct bytes lexical_token(struct bytes *rest, const char *ends)
+{
+    struct lexical_set set = lexical_set_of(ends), blanks = lexical_set_of(" \t\r\n");
+    set.low |= blanks.low;
+    return lexical_until(rest, &set);
+}
 
 /* Cuts the quoted string at the front off, and returns what is inside, its backslashes included. One that is not closed
    ends at the end. */
