@@ -17,7 +17,8 @@ struct bruteforce {
 
 #define WINDOW (5 * 60 * CLOCK_S)
 
-static void note(struct watch *w, const struct seen *s, const struct key *key)
+/* What `elsewhere` tells already is counted, but is no reason to speak. */
+static void note(struct watch *w, const struct seen *s, const struct key *key, bool elsewhere)
 {
     struct profile *e = profile_get(w, key, s);
     struct bruteforce *x = profile_data(e);
@@ -31,7 +32,8 @@ static void note(struct watch *w, const struct seen *s, const struct key *key)
     x->failures++;
     profile_add(w, e, USERS, login_user(s));
     profile_add(w, e, CLIENTS, login_host(&s->client));
-    recent_add(recent, s->end, login_user(s));
+    if (!elsewhere)
+        recent_add(recent, s->end, login_user(s));
     profile_evidence(w, e, s, s->ts, s->frame, "%.*s user %.*s -> %.*s", SHOWN(seen_text(s, F_auth_mech)),
                      SHOWN(seen_text(s, F_auth_user)), SHOWN(seen_text(s, F_auth_reply)));
     /* Few tries at each of many users are the rule password_spray's. */
@@ -46,7 +48,7 @@ static void see(struct watch *w, const struct seen *s)
     char text[200];
     struct bytes user = seen_text(s, F_auth_user);
     struct key client = {.client = &s->client, .server = &s->server};
-    note(w, s, &client);
+    note(w, s, &client, false);
     if (!user.len)
         return;
     size_t n = 0;
@@ -54,8 +56,7 @@ static void see(struct watch *w, const struct seen *s)
         text[n] = (char)(user.data[n] >= 'A' && user.data[n] <= 'Z' ? user.data[n] | 0x20 : user.data[n]);
     struct key whom = {.server = &s->server, .name = bytes_of(text, n)};
     struct profile *mine = profile_find(w, &client);
-    if (!mine || !((struct bruteforce *)profile_data(mine))->found) /* one client is told by its own alert */
-        note(w, s, &whom);
+    note(w, s, &whom, mine && ((struct bruteforce *)profile_data(mine))->found);
 }
 
 static void tell(const struct watch *w, const struct profile *e, struct finding *f)

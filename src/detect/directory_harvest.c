@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "recipient.h"
 #include "relay.h"
 
 enum { NAMES, CLIENTS, DISCLOSED };
@@ -30,11 +31,13 @@ static void see_rcpt(struct watch *w, const struct seen *s, const struct seen_rc
     struct route route;
     uint64_t name = tally_hash_nocase(r->addr);
     relay_route(r->addr, &route);
+    if (relay_is_route(route.form))
+        return;
     struct bytes domain = bytes_of(text, relay_lower(route.domain, text, sizeof text));
     struct key mine = {.client = &s->client, .server = &s->server}, all = {.server = &s->server, .name = domain};
     struct profile *e = profile_get(w, &mine, s);
     struct harvest *x = profile_data(e);
-    if (x->sent || r->unsure || r->code < 500 || !bytes_equal(r->reason, BYTES("unknown_user")) || !domain.len)
+    if (x->sent || !recipient_is_unknown(r) || !domain.len)
         return;
     struct recent *recent = profile_recent(w, e);
     profile_add(w, e, NAMES, name);

@@ -5,6 +5,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "recipient.h"
+#include "relay.h"
+
 enum { NAMES, DISCLOSED, VAGUE }; /* sets: asked for, disclosed, answered by 252 */
 enum { VRFY_NAMES, RCPT_NAMES, RCPT_UNKNOWN };
 
@@ -81,11 +84,6 @@ static void see_session(struct watch *w, const struct seen *s)
     }
 }
 
-static bool is_unknown(const struct seen_rcpt *r)
-{
-    return !r->unsure && bytes_equal(r->reason, BYTES("unknown_user")) && r->code >= 500;
-}
-
 /* Bounces and checks of sender addresses (callouts) go to one recipient each, from nobody. */
 static bool is_callout(const struct seen *s)
 {
@@ -103,8 +101,12 @@ static bool goes_on(const struct seen *s)
 static void see_rcpt(struct watch *w, const struct seen *s, struct profile *e, const struct seen_rcpt *r)
 {
     struct enumeration *x = profile_data(e);
+    struct route route;
     uint64_t name = tally_hash_nocase(r->addr);
-    bool unknown = is_unknown(r), accepted = !r->unsure && (r->code == 250 || r->code == 251);
+    bool unknown = recipient_is_unknown(r), accepted = !r->unsure && (r->code == 250 || r->code == 251);
+    relay_route(r->addr, &route);
+    if (relay_is_route(route.form))
+        return; /* who asks by which way it goes looks for a relay */
     if (!unknown && !accepted)
         return; /* greylisting, rate limits and policies tell nothing of the name */
     profile_event(w, e, s, s->end);
@@ -130,8 +132,8 @@ static void judge(struct watch *w, struct profile *e, const struct seen *s)
     if (x->sent)
         x->probing |= mostly && names >= RECENT_MOST - 2 && x->sent * 20 < x->unknown;
     else
-        x->probing |= (mostly && names >= watch_threshold(w, RCPT_NAMES)) ||
-                      (unknown >= watch_threshold(w, RCPT_UNKNOWN) && mostly);
+        x->probing |=
+            (mostly && names >= watch_threshold(w, RCPT_NAMES)) || unknown >= watch_threshold(w, RCPT_UNKNOWN);
     if (x->probing)
         speak(w, e, true);
 }
@@ -198,11 +200,13 @@ const struct detector enumeration_detector = {
     .means =
         "A client asks a server for one name after the other, by VRFY, EXPN or RCPT, to learn which exist. The names "
         "serve for spam, for guessing passwords, or for letters that fool their reader.",
-    .proof = "Five different names by VRFY or EXPN within ten minutes, or ten by RCPT of which most are refused as "
-             "unknown, or five refused and no content ever sent. All connections of one client to one server count "
-             "together. A name counts as disclosed by 250, 251 or 551, by 252 where other names are refused, and by an "
-             "accepted RCPT of a transaction without content. It is medium, and high once a name was disclosed; a "
-             "single VRFY from outside is info.",
+    .proof =
+        "Five different names by VRFY or EXPN within ten minutes, or ten by RCPT of which most are refused as "
+        "unknown, or five refused and no content ever sent. All connections of one client to one server count "
+        "together. A name counts as disclosed by 250, 251 or 551, by 252 where other names are refused, and by an "
+        "accepted RCPT of a transaction without content. A user is unknown by the codes, or by the words of servers "
+        "that give none, as Exim; addresses with a route in them are relay_probe's. It is medium, and high once a name "
+        "was disclosed; a single VRFY from outside is info.",
     .traps = "Old list software asks VRFY. Newsletters with stale recipients go on to the content for the others and "
              "are left out, as are bounces and sender checks (from nobody, one recipient), greylisting, rate limits, "
              "and clients that have logged in. Your own scanner belongs on the list of those that are suppressed.",

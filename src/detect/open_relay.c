@@ -178,8 +178,20 @@ static void see_tester(struct watch *w, const struct attempt *a, bool content)
     struct open_relay *x = profile_data(e);
     profile_event(w, e, a->s, a->s->end);
     x->seen_forms |= 1u << a->form;
-    if (bytes_equal(a->rcpt->verdict, BYTES("accepted")) && __builtin_popcount(x->seen_forms) >= 3 && !a->rcpt->unsure)
-        convict(w, a, content ? LEVEL_MESSAGE : LEVEL_RECIPIENT, false);
+    if (!bytes_equal(a->rcpt->verdict, BYTES("accepted")) || a->rcpt->unsure)
+        return;
+    if (__builtin_popcount(x->seen_forms) < 3) {
+        x->forms[a->form]++;
+        return;
+    }
+    convict(w, a, content ? LEVEL_MESSAGE : LEVEL_RECIPIENT, false);
+    struct key relay = {.server = &a->s->server, .name = BYTES("")};
+    struct open_relay *y = profile_data(profile_get(w, &relay, a->s));
+    for (unsigned i = 0; i < RELAY_FORMS; i++) { /* what it took before there were three */
+        y->forms[i] += x->forms[i];
+        y->recipients += x->forms[i];
+        x->forms[i] = 0;
+    }
 }
 
 static void see_attempt(struct watch *w, const struct attempt *a)
@@ -239,6 +251,7 @@ static void tell(const struct watch *w, const struct profile *e, struct finding 
     const struct open_relay *x = profile_data_of(e);
     (void)w;
     f->subject = SUBJECT_SERVER_IP;
+    f->count = x->recipients > x->delivered ? x->recipients : x->delivered;
     f->distinct = profile_distinct(e, CLIENTS);
     finding_detail(f, "recipients", x->recipients);
     finding_detail(f, "messages", x->messages);

@@ -89,6 +89,11 @@ void relay_route(struct bytes addr, struct route *ret)
     }
 }
 
+bool relay_is_route(enum relay_form form)
+{
+    return form >= RELAY_SOURCE_ROUTE && form <= RELAY_TRAILING_AT;
+}
+
 /* Is `name` that domain or something in it? */
 static bool below(struct bytes name, struct bytes domain)
 {

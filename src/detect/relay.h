@@ -32,6 +32,9 @@ struct route {
 /* Parses the address of a RCPT. */
 void relay_route(struct bytes addr, struct route *ret);
 
+/* Does the address say by which way to go there, as no address of today does? */
+bool relay_is_route(enum relay_form form);
+
 /* Does the domain belong to the server by its own words: it has no domain, is the server's name or the domain that
    stands in, or an address in brackets near it? */
 bool relay_is_servers(struct bytes domain, struct bytes server_name, const struct host *server);

@@ -71,7 +71,8 @@ static void see(struct watch *w, const struct seen *s)
         if (r->unsure || !r->code || (relay_is_servers(route.domain, name, &s->server) && !relay_denied(r)) ||
             settings_own_domain(watch_settings(w), route.domain))
             continue;
-        if (!relay_denied(r) && r->code >= 400)
+        /* A route in the address is a try whatever it is refused for: the server may not know such routes at all. */
+        if (r->code >= 400 && !relay_denied(r) && !(r->code >= 500 && relay_is_route(route.form)))
             continue;
         if (!e)
             e = profile_get(w, &key, s);
@@ -114,7 +115,9 @@ const struct detector relay_probe_detector = {
              "By itself it does no harm; what was accepted is in the table of forms.",
     .proof =
         "Within ten minutes three forms of addresses whose real destination is elsewhere, or five attempts of which "
-        "the server refused at least one because it does not relay, none followed by content.",
+        "the server refused at least one because it does not relay, none followed by content. A route written into the "
+        "address is an attempt whatever it is refused for: many servers know no routes and say that there is no such "
+        "user.",
     .traps = "Your own scanner, and services that test servers for you. A misconfigured program that tries to send "
              "without logging in looks like many attempts of one form.",
     .advice = "Look which forms were accepted; the rule open_relay says whether that is one. Block the client, or "
