@@ -7,7 +7,6 @@
 
 #include "login.h"
 
-enum { USERS, CLIENTS };
 enum { FAILURES, PER_USER };
 
 struct bruteforce {
@@ -28,14 +27,10 @@ static void note(struct watch *w, const struct seen *s, const struct key *key, b
     x->successes += login == LOGIN_SUCCEEDED;
     if (login != LOGIN_FAILED)
         return;
-    profile_event(w, e, s, s->end);
+    login_failed(w, e, s);
     x->failures++;
-    profile_add(w, e, USERS, login_user(s));
-    profile_add(w, e, CLIENTS, login_host(&s->client));
     if (!elsewhere)
         recent_add(recent, s->end, login_user(s));
-    profile_evidence(w, e, s, s->ts, s->frame, "%.*s user %.*s -> %.*s", SHOWN(seen_text(s, F_auth_mech)),
-                     SHOWN(seen_text(s, F_auth_user)), SHOWN(seen_text(s, F_auth_reply)));
     /* Few tries at each of many users are the rule password_spray's. */
     unsigned tries = recent_count(recent, s->end - WINDOW), users = recent_distinct(recent, s->end - WINDOW);
     x->found |= tries >= watch_threshold(w, FAILURES) && tries > users * watch_threshold(w, PER_USER);
@@ -45,16 +40,12 @@ static void note(struct watch *w, const struct seen *s, const struct key *key, b
 
 static void see(struct watch *w, const struct seen *s)
 {
-    char text[200];
-    struct bytes user = seen_text(s, F_auth_user);
+    char text[LOGIN_NAME];
     struct key client = {.client = &s->client, .server = &s->server};
     note(w, s, &client, false);
-    if (!user.len)
+    struct key whom = {.server = &s->server, .name = login_name(s, text)};
+    if (!whom.name.len)
         return;
-    size_t n = 0;
-    for (; n < user.len && n < sizeof text; n++)
-        text[n] = (char)(user.data[n] >= 'A' && user.data[n] <= 'Z' ? user.data[n] | 0x20 : user.data[n]);
-    struct key whom = {.server = &s->server, .name = bytes_of(text, n)};
     struct profile *mine = profile_find(w, &client);
     note(w, s, &whom, mine && ((struct bruteforce *)profile_data(mine))->found);
 }
@@ -62,21 +53,16 @@ static void see(struct watch *w, const struct seen *s)
 static void tell(const struct watch *w, const struct profile *e, struct finding *f)
 {
     const struct bruteforce *x = profile_data_of(e);
-    char span[SPAN_SIZE];
-    uint64_t users = profile_distinct(e, USERS), clients = profile_distinct(e, CLIENTS);
-    f->subject = profile_client(e) ? SUBJECT_CLIENT_IP : SUBJECT_USER;
-    if (!profile_client(e))
-        f->value = profile_name(e);
-    f->distinct = users;
+    char text[LOGIN_SENTENCE];
+    login_subject(e, f);
+    f->distinct = profile_distinct(e, LOGIN_USERS);
     f->threshold = watch_threshold(w, FAILURES);
     finding_detail(f, "failures", x->failures);
     finding_detail(f, "same_secret_again", x->repeated);
     finding_detail(f, "successes", x->successes);
-    finding_detail(f, "users", users);
-    finding_detail(f, "clients", clients);
-    snprintf(f->reason, sizeof f->reason,
-             "%" PRIu64 " failed logins of %" PRIu64 " user%s by %" PRIu64 " client%s in %s", x->failures, users,
-             users == 1 ? "" : "s", clients, clients == 1 ? "" : "s", span_text(profile_age(e), span));
+    finding_detail(f, "users", profile_distinct(e, LOGIN_USERS));
+    finding_detail(f, "clients", profile_distinct(e, LOGIN_CLIENTS));
+    snprintf(f->reason, sizeof f->reason, "%s", login_sentence(e, x->failures, text));
 }
 
 const struct detector auth_bruteforce_detector = {

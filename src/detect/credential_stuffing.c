@@ -7,7 +7,7 @@
 
 #include "login.h"
 
-enum { USERS, CLIENTS, PAIRS };
+enum { PAIRS = LOGIN_CLIENTS + 1 };
 enum { MANY_USERS, MANY_CLIENTS };
 
 /* Of a server. Its latest failures, of clients that did not get in since, are in its `recent`: half of the client's
@@ -105,15 +105,15 @@ static void count_failure(struct watch *w, struct profile *e, const struct seen 
     struct stuffing *x = profile_data(e);
     profile_event(w, e, s, when);
     x->failures++;
-    profile_add(w, e, USERS, what << 32);
-    profile_add(w, e, CLIENTS, what & ~UINT64_C(0xffffffff));
+    profile_add(w, e, LOGIN_USERS, what << 32);
+    profile_add(w, e, LOGIN_CLIENTS, what & ~UINT64_C(0xffffffff));
     profile_add(w, e, PAIRS, what * UINT64_C(0x9e3779b97f4a7c15));
 }
 
 static void see(struct watch *w, const struct seen *s)
 {
     enum login login = login_of(s);
-    struct key key = {.server = &s->server};
+    struct key key = {.server = &s->server}, known = {.client = &s->client, .server = &s->server};
     uint64_t user = login_user(s), client = login_host(&s->client);
     if (login == LOGIN_OTHER || login == LOGIN_REPEATED || !user)
         return;
@@ -123,8 +123,11 @@ static void see(struct watch *w, const struct seen *s)
     count_hour(x, s->end);
     if (login == LOGIN_SUCCEEDED) {
         see_success(x, recent, client);
+        profile_get(w, &known, s);
         return;
     }
+    if (profile_find(w, &known)) /* passwords expire, and their store breaks */
+        return;
     uint64_t what = pair_of(client, user);
     if (tries_of(recent, client, s->end - WINDOW) >= EACH)
         return; /* one client at many users is the rule password_spray's */
@@ -147,16 +150,14 @@ static void see(struct watch *w, const struct seen *s)
 static void tell(const struct watch *w, const struct profile *e, struct finding *f)
 {
     const struct stuffing *x = profile_data_of(e);
-    char span[SPAN_SIZE];
+    char text[LOGIN_SENTENCE];
     f->subject = SUBJECT_SERVER_IP;
     f->distinct = profile_distinct(e, PAIRS);
     f->threshold = watch_threshold(w, MANY_USERS);
     finding_detail(f, "failures", x->failures);
-    finding_detail(f, "users", profile_distinct(e, USERS));
-    finding_detail(f, "clients", profile_distinct(e, CLIENTS));
-    snprintf(f->reason, sizeof f->reason,
-             "%" PRIu64 " failed logins of %" PRIu64 " users by %" PRIu64 " clients in %s, about one for each pair",
-             x->failures, profile_distinct(e, USERS), profile_distinct(e, CLIENTS), span_text(profile_age(e), span));
+    finding_detail(f, "users", profile_distinct(e, LOGIN_USERS));
+    finding_detail(f, "clients", profile_distinct(e, LOGIN_CLIENTS));
+    snprintf(f->reason, sizeof f->reason, "%s, about one for each pair", login_sentence(e, x->failures, text));
 }
 
 const struct detector credential_stuffing_detector = {
@@ -172,9 +173,10 @@ const struct detector credential_stuffing_detector = {
     .means = "Pairs of user and password that were stolen elsewhere are tried at this server, from many addresses.",
     .proof = "At one server within an hour failed logins of ten users by ten clients, about once for each pair, of "
              "clients none of which got in; as many in a minute as a tenth of the logins that succeed, or more.",
-    .traps =
-        "After the server's store of passwords broke, all users fail: their clients try again, and that is more than "
-        "once for each pair. Devices with old passwords count once; who mistypes and then gets in does not count.",
+    .traps = "After the server's store of passwords broke, or passwords expired, all users fail: their clients were in "
+             "within "
+             "the hour before, and do not count; nor does who mistypes and then gets in. Devices with old passwords "
+             "count once.",
     .advice =
         "Ask for a second factor; make the users whose login succeeded from such an address change their password.",
     .kinds = KINDS(auth),

@@ -19,8 +19,7 @@ static bool may_be_early(const struct seen *s)
         if (bytes_find_nocase(e.text, BYTES("PIPECONNECT")) != SIZE_MAX ||
             bytes_find_nocase(e.text, BYTES("PIPE_CONNECT")) != SIZE_MAX)
             return true;
-    /* A proxy tells first whom it speaks for (HAProxy's PROXY protocol). */
-    return s->command_count && bytes_equal(s->commands[0].verb, BYTES("PROXY"));
+    return false;
 }
 
 static void see(struct watch *w, const struct seen *s)

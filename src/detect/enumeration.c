@@ -16,6 +16,7 @@ struct enumeration {
     uint64_t unknown;          /* recipients refused as unknown */
     uint64_t negative;         /* VRFY refused for the name */
     uint64_t sent;             /* transactions that went on to their content */
+    uint64_t delivered;        /* recipients of these */
     int64_t rcpt_since;        /* when they were last judged */
     bool probing;              /* RCPT is enumeration here */
 };
@@ -68,7 +69,9 @@ static void see_vrfy(struct watch *w, const struct seen *s, struct profile *e, c
     if (fresh || !profile_has_spoken(e))
         profile_command(w, e, s, c);
     recent_add(recent, c->when, name);
-    if (recent_distinct(recent, c->when - WINDOW) >= watch_threshold(w, VRFY_NAMES))
+    /* Old list software asks for each name before it sends to it. */
+    bool asks_to_send = x->delivered && x->delivered * 2 >= profile_distinct(e, NAMES);
+    if (recent_distinct(recent, c->when - WINDOW) >= watch_threshold(w, VRFY_NAMES) && !asks_to_send)
         x->probing = true;
     if (x->probing || !settings_are_local(watch_settings(w), &s->client, &s->server))
         speak(w, e, x->probing);
@@ -149,6 +152,8 @@ static void see_message(struct watch *w, const struct seen *s)
     struct enumeration *x = profile_data(e);
     if (goes_on(s)) {
         x->sent++;
+        for (size_t i = 0; i < s->rcpt_count; i++)
+            x->delivered += bytes_equal(s->rcpts[i].verdict, BYTES("accepted"));
         return;
     }
     if (is_callout(s) && x->unknown > 0 && profile_distinct(e, NAMES) < RECENT_MOST - 2)
@@ -207,7 +212,8 @@ const struct detector enumeration_detector = {
         "accepted RCPT of a transaction without content. A user is unknown by the codes, or by the words of servers "
         "that give none, as Exim; addresses with a route in them are relay_probe's. It is medium, and high once a name "
         "was disclosed; a single VRFY from outside is info.",
-    .traps = "Old list software asks VRFY. Newsletters with stale recipients go on to the content for the others and "
+    .traps = "Old list software asks VRFY before it sends: info while it sends to half of the names or more. "
+             "Newsletters with stale recipients go on to the content for the others and "
              "are left out, as are bounces and sender checks (from nobody, one recipient), greylisting, rate limits, "
              "and clients that have logged in. Your own scanner belongs on the list of those that are suppressed.",
     .advice =

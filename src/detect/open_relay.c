@@ -8,7 +8,7 @@
 
 #include "relay.h"
 
-enum { CLIENTS, SITES }; /* sets of a server, and of a learned domain */
+enum { CLIENTS, SITES, DOMAINS }; /* sets of a server, and of a learned domain */
 
 enum level { LEVEL_NONE, LEVEL_RECIPIENT, LEVEL_MESSAGE, LEVEL_DELIVERED };
 
@@ -35,6 +35,8 @@ struct attempt {
     struct bytes server_name;
 };
 
+enum { ONWARD_DOMAINS };
+
 static struct bytes named(char kind, struct bytes text, char *to, size_t size)
 {
     to[0] = kind;
@@ -50,9 +52,9 @@ static struct profile *learned(struct watch *w, const struct seen *s, struct byt
     return profile_find(w, &key);
 }
 
-static bool server_denies(struct watch *w, const struct seen *s)
+static bool server_denies(struct watch *w, const struct host *server)
 {
-    struct key key = {.server = &s->server, .name = BYTES("r")};
+    struct key key = {.server = server, .name = BYTES("r")};
     return profile_find(w, &key) != NULL;
 }
 
@@ -70,7 +72,7 @@ static void learn(struct watch *w, const struct attempt *a)
 static bool is_learned(struct watch *w, const struct attempt *a)
 {
     struct profile *e = learned(w, a->s, a->route.domain);
-    if (!e || profile_distinct(e, SITES) < 3 || !server_denies(w, a->s))
+    if (!e || profile_distinct(e, SITES) < 3 || !server_denies(w, &a->s->server))
         return false;
     learn(w, a); /* it is known for as long as mail comes */
     return true;
@@ -114,7 +116,7 @@ static void remember(struct watch *w, const struct attempt *a, bool told)
     char text[600];
     struct bytes id = seen_text(a->s, F_message_message_id);
     struct host site = host_site(&a->s->server);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < (told ? 2 : 1); i++) { /* by its Message-ID only where that proves something */
         struct key key = {.client = &site, .name = named(i ? 'i' : 'm', i ? id : a->route.mailbox, text, sizeof text)};
         if (key.name.len == 1)
             continue;
@@ -131,6 +133,22 @@ static void remember(struct watch *w, const struct attempt *a, bool told)
     }
 }
 
+/* A backup MX that nobody named does the same, for the one domain, or the two, that it stands in for; a server that
+   refuses to relay for others has chosen those it serves. */
+static void speak_onward(struct watch *w, struct profile *e, const struct host *server, struct bytes mailbox, bool told)
+{
+    char text[300];
+    struct route route;
+    relay_route(mailbox, &route);
+    profile_add(w, e, DOMAINS, tally_hash(bytes_of(text, relay_lower(route.domain, text, sizeof text))));
+    if (told)
+        profile_alert(w, e, SEVERITY_CRITICAL, CONFIDENCE_HIGH);
+    else if (profile_distinct(e, DOMAINS) >= watch_threshold(w, ONWARD_DOMAINS) && !server_denies(w, server))
+        profile_alert(w, e, SEVERITY_HIGH, CONFIDENCE_MEDIUM);
+    else
+        profile_alert(w, e, SEVERITY_LOW, CONFIDENCE_LOW);
+}
+
 /* Does that message, from a server's site outward, carry on one that was taken there? */
 static void see_onward(struct watch *w, const struct seen *s)
 {
@@ -140,6 +158,9 @@ static void see_onward(struct watch *w, const struct seen *s)
     for (size_t i = 0; i <= s->rcpt_count; i++) {
         struct bytes name = i < s->rcpt_count ? s->rcpts[i].addr : id;
         if (!name.len || (i < s->rcpt_count && !bytes_equal(s->rcpts[i].verdict, BYTES("accepted"))))
+            continue;
+        /* A list or an alias sends on what it took, to others. */
+        if (i == s->rcpt_count && !watch_settings(w)->local_domain_count)
             continue;
         struct key key = {.client = &site, .name = named(i < s->rcpt_count ? 'm' : 'i', name, text, sizeof text)};
         struct profile *mail = profile_find(w, &key);
@@ -165,7 +186,7 @@ static void see_onward(struct watch *w, const struct seen *s)
         host_format(&s->server, to);
         profile_evidence(w, e, s, s->ts, i < s->rcpt_count ? s->rcpts[i].frame : s->frame, "passed on to %s: <%.*s>",
                          to, SHOWN(name));
-        profile_alert(w, e, told ? SEVERITY_CRITICAL : SEVERITY_HIGH, told ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM);
+        speak_onward(w, e, &server, name, told);
         return;
     }
 }
@@ -206,7 +227,8 @@ static void see_attempt(struct watch *w, const struct attempt *a)
     if (!is_foreign(w, a))
         return;
     if (o->local_domain_count) {
-        if (accepted)
+        bool elsewhere = a->rcpt->code == 251 || a->rcpt->code == 252; /* a user known, and a name not looked up */
+        if (accepted && (content || !elsewhere))
             convict(w, a, content ? LEVEL_MESSAGE : LEVEL_RECIPIENT, true);
     } else {
         see_tester(w, a, content);
@@ -249,7 +271,10 @@ static void tell(const struct watch *w, const struct profile *e, struct finding 
     static const char *const levels[] = {"", "a recipient elsewhere was accepted", "mail for elsewhere was accepted",
                                          "mail for elsewhere was accepted, and seen to be passed on"};
     const struct open_relay *x = profile_data_of(e);
-    (void)w;
+    bool few = x->level == LEVEL_DELIVERED && profile_distinct(e, DOMAINS) < watch_threshold(w, ONWARD_DOMAINS);
+    const char *doubt = x->told_domains ? ""
+                        : few           ? "; what is local was not told: it may be a backup MX"
+                                        : "; what is local was not told and is guessed";
     f->subject = SUBJECT_SERVER_IP;
     f->count = x->recipients > x->delivered ? x->recipients : x->delivered;
     f->distinct = profile_distinct(e, CLIENTS);
@@ -259,7 +284,7 @@ static void tell(const struct watch *w, const struct profile *e, struct finding 
     for (unsigned i = 0; i < RELAY_FORMS; i++)
         finding_detail(f, relay_form_names[i], x->forms[i]);
     snprintf(f->reason, sizeof f->reason, "from a stranger without login %s, %" PRIu64 " time%s%s", levels[x->level],
-             f->count, f->count == 1 ? "" : "s", x->told_domains ? "" : "; what is local was not told and is guessed");
+             f->count, f->count == 1 ? "" : "s", doubt);
 }
 
 const struct detector open_relay_detector = {
@@ -277,15 +302,20 @@ const struct detector open_relay_detector = {
     .proof = "A client that is not local and has not logged in names a recipient whose domain, with all routes "
              "undone, is not yours, and the server accepts it (medium), or takes the content too (high), or is seen "
              "to pass the mail on to another network within ten minutes (critical). Where --local-domains does not "
-             "say what is yours, only the last, or a client that tries three forms of addresses, counts.",
-    .traps = "A backup MX and hosted domains: name them with --local-domains. Partners that may relay by their "
-             "address: name them with --mail-servers. Some servers accept first and bounce later: a recipient alone "
-             "is no proof. Sessions with gaps, and those that may have logged in unseen, are left out.",
+             "say what is yours, only the last, for three domains (high; low for fewer), or a client that tries three "
+             "forms of addresses, counts.",
+    .traps =
+        "A backup MX and hosted domains: name them with --local-domains. Lists and aliases pass on what they took, to "
+        "other addresses: that does not count where nothing was named. Partners that may relay by their "
+        "address: name them with --mail-servers. Some servers accept first and bounce later: a recipient alone "
+        "is no proof. Sessions with gaps, and those that may have logged in unseen, are left out.",
     .advice = "Postfix: smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, "
               "reject_unauth_destination; see that mynetworks holds no more than it must. Then look through the queue.",
     .kinds = KINDS(message),
     .data_size = sizeof(struct open_relay),
     .window = LEARN_WINDOW,
+    .thresholds = {{"domains", 3,
+                    "domains passed on to, where --local-domains does not say what is yours, for it to be high"}},
     .see = see,
     .tell = tell,
 };

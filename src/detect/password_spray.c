@@ -6,7 +6,6 @@
 
 #include "login.h"
 
-enum { USERS, CLIENTS };
 enum { MANY_USERS, TRIES, MANY_CLIENTS };
 
 struct spray {
@@ -26,14 +25,10 @@ static void see_client(struct watch *w, const struct seen *s, enum login login)
         return;
     struct recent *recent = profile_recent(w, e);
     uint64_t with_one = seen_number(s, F_auth_secret_users);
-    profile_event(w, e, s, s->end);
+    login_failed(w, e, s);
     x->failures++;
     x->most_users = with_one > x->most_users ? with_one : x->most_users;
-    profile_add(w, e, USERS, login_user(s));
-    profile_add(w, e, CLIENTS, login_host(&s->client));
     recent_add(recent, s->end, login_user(s));
-    profile_evidence(w, e, s, s->ts, s->frame, "%.*s user %.*s -> %.*s", SHOWN(seen_text(s, F_auth_mech)),
-                     SHOWN(seen_text(s, F_auth_user)), SHOWN(seen_text(s, F_auth_reply)));
     unsigned tries = recent_count(recent, s->end - WINDOW), users = recent_distinct(recent, s->end - WINDOW);
     x->found |= users >= watch_threshold(w, MANY_USERS) && tries <= users * watch_threshold(w, TRIES) &&
                 x->failures >= 4 * x->successes;
@@ -44,24 +39,16 @@ static void see_client(struct watch *w, const struct seen *s, enum login login)
 /* Many clients at one user, each of them few times. */
 static void see_user(struct watch *w, const struct seen *s, enum login login)
 {
-    char text[200];
-    struct bytes user = seen_text(s, F_auth_user);
-    size_t n = 0;
-    for (; n < user.len && n < sizeof text; n++)
-        text[n] = (char)(user.data[n] >= 'A' && user.data[n] <= 'Z' ? user.data[n] | 0x20 : user.data[n]);
-    struct key key = {.server = &s->server, .name = bytes_of(text, n)};
-    if (login != LOGIN_FAILED || !n)
+    char text[LOGIN_NAME];
+    struct key key = {.server = &s->server, .name = login_name(s, text)};
+    if (login != LOGIN_FAILED || !key.name.len)
         return;
     struct profile *e = profile_get(w, &key, s);
     struct spray *x = profile_data(e);
     struct recent *recent = profile_recent(w, e);
-    profile_event(w, e, s, s->end);
+    login_failed(w, e, s);
     x->failures++;
-    profile_add(w, e, USERS, login_user(s));
-    profile_add(w, e, CLIENTS, login_host(&s->client));
     recent_add(recent, s->end, login_host(&s->client));
-    profile_evidence(w, e, s, s->ts, s->frame, "%.*s user %.*s -> %.*s", SHOWN(seen_text(s, F_auth_mech)), SHOWN(user),
-                     SHOWN(seen_text(s, F_auth_reply)));
     x->found |= recent_distinct(recent, s->end - WINDOW) >= watch_threshold(w, MANY_CLIENTS);
     if (x->found)
         profile_alert(w, e, SEVERITY_MEDIUM, CONFIDENCE_MEDIUM);
@@ -79,20 +66,16 @@ static void see(struct watch *w, const struct seen *s)
 static void tell(const struct watch *w, const struct profile *e, struct finding *f)
 {
     const struct spray *x = profile_data_of(e);
-    char span[SPAN_SIZE];
-    uint64_t users = profile_distinct(e, USERS), clients = profile_distinct(e, CLIENTS);
-    f->subject = profile_client(e) ? SUBJECT_CLIENT_IP : SUBJECT_USER;
-    if (!profile_client(e))
-        f->value = profile_name(e);
+    char text[LOGIN_SENTENCE];
+    uint64_t users = profile_distinct(e, LOGIN_USERS), clients = profile_distinct(e, LOGIN_CLIENTS);
+    login_subject(e, f);
     f->distinct = profile_client(e) ? users : clients;
     f->threshold = watch_threshold(w, profile_client(e) ? MANY_USERS : MANY_CLIENTS);
     finding_detail(f, "failures", x->failures);
     finding_detail(f, "users", users);
     finding_detail(f, "clients", clients);
     finding_detail(f, "users_of_one_secret", x->most_users);
-    snprintf(f->reason, sizeof f->reason,
-             "%" PRIu64 " failed logins of %" PRIu64 " user%s by %" PRIu64 " client%s in %s, few of each", x->failures,
-             users, users == 1 ? "" : "s", clients, clients == 1 ? "" : "s", span_text(profile_age(e), span));
+    snprintf(f->reason, sizeof f->reason, "%s, few of each", login_sentence(e, x->failures, text));
 }
 
 const struct detector password_spray_detector = {

@@ -5,10 +5,20 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { HONOURED, REFUSED }; /* sets: forms of ends */
+static const char *const forms[] = {"LF.LF", "LF.CRLF", "CRLF.LF",      "LF.CR",      "CR.LF",
+                                    "CR.CR", "CR.CRLF", "CRLFNUL.CRLF", "CRLF.CRCRLF"};
+static const char *const honoured_names[] = {"lf_lf_honoured",   "lf_crlf_honoured",  "crlf_lf_honoured",
+                                             "lf_cr_honoured",   "cr_lf_honoured",    "cr_cr_honoured",
+                                             "cr_crlf_honoured", "crlf_nul_honoured", "crlf_crcrlf_honoured"};
+static const char *const refused_names[] = {
+    "lf_lf_not_honoured",   "lf_crlf_not_honoured",  "crlf_lf_not_honoured",
+    "lf_cr_not_honoured",   "cr_lf_not_honoured",    "cr_cr_not_honoured",
+    "cr_crlf_not_honoured", "crlf_nul_not_honoured", "crlf_crcrlf_not_honoured"};
+enum { FORMS = sizeof forms / sizeof *forms };
 
 struct smuggling {
-    uint64_t attempts, honoured, smuggled;
+    uint64_t candidates, attempts, honoured, smuggled;
+    uint64_t honoured_forms[FORMS], refused_forms[FORMS]; /* what the server does with them */
 };
 
 struct odd_end {
@@ -52,21 +62,27 @@ static void see(struct watch *w, const struct seen *s)
     bool clean = !(s->quality & (QUALITY_GAP | QUALITY_ONE_SIDED));
     for (size_t at = 0; seen_next(s, F_message_eod_odd, &at, &begin);) {
         read_end(s, &at, &end);
-        if (!begins_message(end.verb) || end.commands < 2)
-            continue;
-        struct profile *e = profile_get(w, &key, s);
-        struct smuggling *x = profile_data(e);
         bool honoured = bytes_equal(end.honoured, BYTES("yes")),
              known = honoured || bytes_equal(end.honoured, BYTES("no"));
+        bool attempt = begins_message(end.verb) && end.commands >= 2;
+        if (!attempt && (honoured || !end.verb.len || !clean))
+            continue; /* a careless program, which is understood */
+        struct profile *e = profile_get(w, &key, s);
+        struct smuggling *x = profile_data(e);
         profile_event(w, e, s, s->end);
-        x->attempts++;
+        *(attempt ? &x->attempts : &x->candidates) += 1;
         x->honoured += honoured;
-        profile_add(w, e, honoured ? HONOURED : REFUSED, tally_hash(end.form));
+        for (unsigned i = 0; i < FORMS; i++)
+            if (known && bytes_equal(end.form, bytes_of_string(forms[i])))
+                *(honoured ? &x->honoured_forms[i] : &x->refused_forms[i]) += 1;
         profile_evidence(w, e, s, s->ts, s->frame,
                          "%.*s, behind it %.*s and %" PRIu64 " commands in all: taken for the end: %.*s",
                          SHOWN(end.form), SHOWN(end.verb), end.commands, SHOWN(end.honoured));
-        profile_alert(w, e, honoured && clean ? SEVERITY_CRITICAL : SEVERITY_HIGH,
-                      clean && known ? CONFIDENCE_HIGH : CONFIDENCE_LOW);
+        if (attempt)
+            profile_alert(w, e, honoured && clean ? SEVERITY_CRITICAL : SEVERITY_HIGH,
+                          clean && known ? CONFIDENCE_HIGH : CONFIDENCE_LOW);
+        else
+            profile_alert(w, e, SEVERITY_INFO, CONFIDENCE_LOW);
     }
     struct profile *e = seen_has(s, F_message_smuggled) ? profile_find(w, &key) : NULL;
     if (!e)
@@ -84,18 +100,26 @@ static void tell(const struct watch *w, const struct profile *e, struct finding 
     const struct smuggling *x = profile_data_of(e);
     (void)w;
     f->subject = SUBJECT_CLIENT_IP;
-    f->count = x->attempts;
-    f->distinct = profile_distinct(e, HONOURED) + profile_distinct(e, REFUSED);
+    f->count = x->attempts + x->candidates;
+    finding_detail(f, "candidates", x->candidates);
     finding_detail(f, "attempts", x->attempts);
     finding_detail(f, "honoured", x->honoured);
     finding_detail(f, "smuggled_messages", x->smuggled);
-    finding_detail(f, "forms_honoured", profile_distinct(e, HONOURED));
-    finding_detail(f, "forms_not_honoured", profile_distinct(e, REFUSED));
-    snprintf(f->reason, sizeof f->reason,
-             "commands behind an end of data that is none, %" PRIu64 " time%s; the server took it for the end %" PRIu64
-             " time%s, %" PRIu64 " message%s followed",
-             x->attempts, x->attempts == 1 ? "" : "s", x->honoured, x->honoured == 1 ? "" : "s", x->smuggled,
-             x->smuggled == 1 ? "" : "s");
+    for (unsigned i = 0; i < FORMS; i++) {
+        finding_detail(f, honoured_names[i], x->honoured_forms[i]);
+        finding_detail(f, refused_names[i], x->refused_forms[i]);
+        f->distinct += x->honoured_forms[i] || x->refused_forms[i];
+    }
+    if (!x->attempts)
+        snprintf(f->reason, sizeof f->reason,
+                 "a command behind an end of data that is none, %" PRIu64 " time%s, no second message", x->candidates,
+                 x->candidates == 1 ? "" : "s");
+    else
+        snprintf(f->reason, sizeof f->reason,
+                 "commands behind an end of data that is none, %" PRIu64
+                 " time%s; the server took it for the end %" PRIu64 " time%s, %" PRIu64 " message%s followed",
+                 x->attempts, x->attempts == 1 ? "" : "s", x->honoured, x->honoured == 1 ? "" : "s", x->smuggled,
+                 x->smuggled == 1 ? "" : "s");
 }
 
 const struct detector smtp_smuggling_detector = {
@@ -113,7 +137,8 @@ const struct detector smtp_smuggling_detector = {
         "takes it for the end accepts the second as if its client had sent it: with its rights and its good name.",
     .proof =
         "Behind an end of data other than CRLF.CRLF stand two commands or more that begin a message (high). Whether "
-        "the server took it for the end is decided by counting its replies: if it did, critical.",
+        "the server took it for the end is decided by counting its replies: if it did, critical. A single command "
+        "there is a candidate: info. The details say which forms this server takes for the end, and which not.",
     .traps = "Programs that end lines with LF alone send such ends, but no further commands in one go. Messages that "
              "quote a dialogue have no bare line ends. Lost octets make it uncertain: confidence is then low.",
     .advice = "Postfix: smtpd_forbid_bare_newline = normalize, and reject_unauth_pipelining; update Exim and Sendmail. "

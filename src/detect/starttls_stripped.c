@@ -8,7 +8,7 @@
 enum { SITES }; /* of a server: networks that saw the offer */
 
 struct stripped { /* of a server ("offer"), of a server and a network, of a finding ("") */
-    uint64_t masked, missing, offers;
+    uint64_t masked, missing, preauth, offers;
     int64_t offered_last;
     struct host site_last; /* that saw the offer last */
 };
@@ -54,21 +54,34 @@ static bool looks_masked(const struct seen *s, struct bytes *what)
     return is_masked_banner(*what);
 }
 
-static void speak(struct watch *w, const struct seen *s, bool masked, struct bytes what)
+enum sign { SIGN_MASKED, SIGN_MISSING, SIGN_PREAUTH };
+
+static void speak(struct watch *w, const struct seen *s, enum sign sign, struct bytes what)
 {
     struct key key = {.client = &s->client, .server = &s->server};
     struct profile *e = profile_get(w, &key, s);
     struct stripped *x = profile_data(e);
     profile_event(w, e, s, s->end);
-    *(masked ? &x->masked : &x->missing) += 1;
-    if (masked)
+    enum confidence confidence = CONFIDENCE_LOW;
+    switch (sign) {
+    case SIGN_MASKED:
+        x->masked++;
         profile_evidence(w, e, s, s->ts, s->frame, "masked on the way: %.*s", SHOWN(what));
-    else
+        /* Some servers hide their greeting themselves. */
+        confidence = what.len && what.data[0] == 'X' ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+        break;
+    case SIGN_MISSING:
+        x->missing++;
         profile_evidence(w, e, s, s->ts, s->frame,
                          "no STARTTLS among the capabilities, which this network was offered before");
-    /* Some servers hide their greeting themselves. */
-    bool keyword = masked && what.len && what.data[0] == 'X';
-    profile_alert(w, e, SEVERITY_HIGH, keyword ? CONFIDENCE_HIGH : masked ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW);
+        break;
+    case SIGN_PREAUTH:
+        x->preauth++;
+        profile_evidence(w, e, s, s->ts, s->frame, "greeted with %.*s, behind which there is no STARTTLS", SHOWN(what));
+        confidence = CONFIDENCE_MEDIUM;
+        break;
+    }
+    profile_alert(w, e, SEVERITY_HIGH, confidence);
 }
 
 static struct profile *of_site(struct watch *w, const struct seen *s, const struct host *site, bool make)
@@ -79,6 +92,15 @@ static struct profile *of_site(struct watch *w, const struct seen *s, const stru
     return make ? profile_get(w, &key, s) : profile_find(w, &key);
 }
 
+/* IMAP's PREAUTH: logged in from the first, so that STARTTLS is no more allowed (RFC 9051 section 6.2.1). */
+static bool is_preauth(const struct seen *s, struct bytes *what)
+{
+    struct bytes rest = seen_text(s, F_session_banner);
+    *what = bytes_word(&rest);
+    return bytes_equal(s->proto, BYTES("imap")) && bytes_equal_nocase(*what, BYTES("PREAUTH")) &&
+           !seen_is(s, F_session_starttls, "implicit") && !seen_has(s, F_all_decrypted);
+}
+
 static void see(struct watch *w, const struct seen *s)
 {
     struct host site = host_site(&s->client);
@@ -86,10 +108,16 @@ static void see(struct watch *w, const struct seen *s)
     bool caps = seen_has(s, F_session_caps),
          whole = !(s->quality & (QUALITY_GAP | QUALITY_ONE_SIDED | QUALITY_MIDSTREAM));
     bool offered = seen_is(s, F_session_starttls, "offered") || seen_is(s, F_session_starttls, "accepted");
+    if (whole && !offered && is_preauth(s, &what) && !host_near(&s->client, &s->server)) {
+        struct profile *known = of_site(w, s, NULL, false);
+        if (known && ((struct stripped *)profile_data(known))->offers)
+            speak(w, s, SIGN_PREAUTH, what);
+        return;
+    }
     if (!caps)
         return;
     if (looks_masked(s, &what) && !offered) {
-        speak(w, s, true, what);
+        speak(w, s, SIGN_MASKED, what);
         return;
     }
     struct profile *server = of_site(w, s, NULL, true);
@@ -108,7 +136,7 @@ static void see(struct watch *w, const struct seen *s)
         host_equal(&all->site_last, &site) || host_near(&s->client, &s->server))
         return;
     if (of_site(w, s, &site, false))
-        speak(w, s, false, (struct bytes){NULL, 0});
+        speak(w, s, SIGN_MISSING, (struct bytes){NULL, 0});
 }
 
 static void tell(const struct watch *w, const struct profile *e, struct finding *f)
@@ -118,10 +146,16 @@ static void tell(const struct watch *w, const struct profile *e, struct finding 
     f->subject = SUBJECT_SERVER_IP;
     finding_detail(f, "masked", x->masked);
     finding_detail(f, "missing", x->missing);
+    finding_detail(f, "preauth", x->preauth);
     if (x->masked)
         snprintf(f->reason, sizeof f->reason,
                  "what the server says arrives masked, %" PRIu64 " time%s: STARTTLS cannot be used", x->masked,
                  x->masked == 1 ? "" : "s");
+    else if (x->preauth > x->missing)
+        snprintf(f->reason, sizeof f->reason,
+                 "the server's greeting says PREAUTH, %" PRIu64
+                 " time%s, so that STARTTLS, which it offers otherwise, cannot be used",
+                 x->preauth, x->preauth == 1 ? "" : "s");
     else
         snprintf(f->reason, sizeof f->reason,
                  "STARTTLS is missing, %" PRIu64
@@ -141,9 +175,11 @@ const struct detector starttls_stripped_detector = {
     .references = "RFC 3207 section 6,RFC 8314,RFC 8461,RFC 7672",
     .means = "Something between client and server takes STARTTLS out of what the server offers, so that mail and "
              "passwords travel in clear. Some firewalls do so unasked; an attacker does it on purpose.",
-    .proof = "Keywords of X alone, as XXXXXXXA, in the server's offer or the client's line (high confidence), or a "
-             "greeting of asterisks with an offer that has no STARTTLS (medium). Or the offer is missing for a network "
-             "that had it within the last hours, while another network has it still.",
+    .proof =
+        "Keywords of X alone, as XXXXXXXA, in the server's offer or the client's line (high confidence), or a "
+        "greeting of asterisks with an offer that has no STARTTLS (medium). Or the offer is missing for a network "
+        "that had it within the last hours, while another network has it still. Or IMAP greets a client elsewhere with "
+        "PREAUTH, behind which there is no STARTTLS, where it offered that to others (medium).",
     .traps = "Maintenance takes the offer from all: not told. A reply that a gap cut, HELO in place of EHLO, and hosts "
              "of the server's own network do not count. Servers may have a policy per network: confidence is low.",
     .advice =

@@ -1,5 +1,6 @@
 /* SOCKS4 and 4A (openssh.com/txt/socks4.protocol, socks4a.protocol), SOCKS5 (RFC 1928) with passwords (RFC 1929), HTTP
-   CONNECT (RFC 9110, 9.3.6). Nothing of these heads is kept: they may hold passwords. */
+   CONNECT (RFC 9110, 9.3.6), the PROXY protocol, versions 1 and 2 (haproxy.org, proxy-protocol.txt). Nothing of these
+   heads is kept: they may hold passwords. */
 #include "proxy.h"
 
 #include "session/session.h"
@@ -231,6 +232,50 @@ static uint16_t http(struct cursor *client, struct cursor *server)
     }
 }
 
+/* Version 1: "PROXY TCP4 192.0.2.1 198.51.100.25 40001 25". */
+static uint16_t proxy_line(struct cursor *c)
+{
+    struct bytes line = take_line(c), family;
+    uint64_t port = 0;
+    bytes_word(&line);
+    family = bytes_word(&line);
+    bool known = bytes_equal(family, BYTES("TCP4")) || bytes_equal(family, BYTES("TCP6"));
+    for (int i = 0; i < 3; i++)
+        bytes_word(&line);
+    struct bytes number = bytes_word(&line);
+    if (known && !(bytes_number(&number, &port) && port <= UINT16_MAX && !number.len))
+        c->state = PROBE_NO;
+    if (c->state == PROBE_MATCH && !known && !bytes_equal(family, BYTES("UNKNOWN")))
+        c->state = PROBE_NO;
+    return (uint16_t)port;
+}
+
+/* Version 2: a signature that is no line of any protocol, version and command, family, length, addresses and more. */
+static uint16_t proxy_header(struct cursor *c)
+{
+    enum { SIGNATURE = 12, LOCAL = 0x20, PROXIED = 0x21, TCP4 = 0x11, TCP4_LEN = 12, TCP6 = 0x21, TCP6_LEN = 36 };
+    take(c, SIGNATURE);
+    uint8_t command = take_octet(c), family = take_octet(c);
+    const uint8_t *p = take(c, 2);
+    size_t len = p ? port_at(p) : 0, addresses = family == TCP4 ? TCP4_LEN : family == TCP6 ? TCP6_LEN : 0;
+    if (p && command != LOCAL && command != PROXIED)
+        c->state = PROBE_NO;
+    p = take(c, len);
+    return p && command == PROXIED && addresses && len >= addresses ? port_at(p + addresses - 2) : 0;
+}
+
+/* It is the first that is said on a connection: where the server speaks and the client does not, there is none. */
+static uint16_t proxy_protocol(struct cursor *c)
+{
+    static const uint8_t signature[] = "\r\n\r\n\0\r\nQUIT\n";
+    if (c->rest.len && could_start(c->rest, BYTES("PROXY ")))
+        return proxy_line(c);
+    if (c->rest.len && could_start(c->rest, bytes_of(signature, sizeof signature - 1)))
+        return proxy_header(c);
+    c->state = PROBE_NO;
+    return 0;
+}
+
 static enum probe verdict(const struct cursor *client, const struct cursor *server, bool alone)
 {
     bool no_client = alone && !client->read && !client->rest.len,
@@ -247,7 +292,7 @@ enum probe proxy_probe(struct bytes client, struct bytes server, bool alone, str
     enum probe best = PROBE_NO;
     if (client.len + server.len > PROXY_HEAD_MOST)
         return PROBE_NO;
-    for (unsigned p = PROXY_SOCKS4; p <= PROXY_HTTP && best == PROBE_NO; p++) {
+    for (unsigned p = PROXY_SOCKS4; p <= PROXY_PROTOCOL && best == PROBE_NO; p++) {
         struct cursor c = cursor_of(client), s = cursor_of(server);
         uint16_t port = 0;
         switch ((enum proxy)p) {
@@ -261,6 +306,9 @@ enum probe proxy_probe(struct bytes client, struct bytes server, bool alone, str
             break;
         case PROXY_HTTP:
             port = http(&c, &s);
+            break;
+        case PROXY_PROTOCOL: /* the server has no part in it */
+            port = proxy_protocol(&c);
             break;
         }
         best = verdict(&c, &s, alone);
@@ -278,6 +326,8 @@ const char *proxy_name(enum proxy p)
         return "socks5";
     case PROXY_HTTP:
         return "http_connect";
+    case PROXY_PROTOCOL:
+        return "proxy_protocol";
     }
     return "";
 }

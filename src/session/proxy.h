@@ -1,10 +1,11 @@
-/* Proxies that stand before the dialogue inside the TCP stream: SOCKS4, SOCKS5 and HTTP CONNECT. Inside the layer. */
+/* Proxies that stand before the dialogue inside the TCP stream: SOCKS4, SOCKS5 and HTTP CONNECT, which the client asks,
+   and HAProxy's PROXY protocol, by which one in front of the server says for whom it speaks. Inside the layer. */
 #ifndef MAILTAP_SESSION_PROXY_H
 #define MAILTAP_SESSION_PROXY_H
 
 #include "session/dissector.h"
 
-enum proxy { PROXY_SOCKS4, PROXY_SOCKS5, PROXY_HTTP };
+enum proxy { PROXY_SOCKS4, PROXY_SOCKS5, PROXY_HTTP, PROXY_PROTOCOL };
 
 #define PROXY_HEAD_MOST 16384 /* octets of both sides before the dialogue; more is no head */
 

@@ -189,7 +189,7 @@ for a in attacks:
         sent = len(re.findall(r"to=<victim@far\.example>, relay=203\S+ .*status=sent", logs["open"]))
         arrived = len(re.findall(r"to=<victim@far\.example>.*status=sent", logs["outside"]))
         check(a.name, "mails that the outside has", (sent, arrived), (1, 1))
-        expect("open_relay", a.server, a.server, "high" if guessed else "critical", count=sent,
+        expect("open_relay", a.server, a.server, "low" if guessed else "critical", count=sent,
                passed_on=arrived, **({} if guessed else {"messages": sent}))
     elif a.name == "relay-kept":
         taken = len(re.findall(r"to=<victim@near\.example>.*status=sent", logs["open"]))

@@ -111,8 +111,43 @@ static void one_side(void **state)
 }
 
 static const struct {
+    struct bytes client;
+    uint16_t port;
+} announced[] = {
+    {OCTETS("PROXY TCP4 203.0.113.9 198.51.100.25 40000 25\r\n"), 25},
+    {OCTETS("PROXY TCP6 2001:db8::9 2001:db8::25 40000 587\r\n"), 587},
+    {OCTETS("PROXY UNKNOWN\r\n"), 0},
+    {OCTETS("\r\n\r\n\0\r\nQUIT\n\41\21\0\14\313\0\161\11\306\63\144\31\234\100\0\31"), 25},
+    {OCTETS("\r\n\r\n\0\r\nQUIT\n\41\21\0\17\313\0\161\11\306\63\144\31\234\100\2\113\4\0\0"), 587},
+    {OCTETS("\r\n\r\n\0\r\nQUIT\n\40\0\0\0"), 0},
+};
+
+/* The PROXY protocol: the server has no part in it, whatever it says. */
+static void announcements(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof announced / sizeof *announced; i++) {
+        struct bytes client = announced[i].client;
+        struct proxy_head head;
+        for (size_t n = 1; n < client.len; n++) {
+            assert_int_equal(ask(bytes_part(client, 0, n), BYTES(""), false, &head), PROBE_UNSURE);
+            assert_int_equal(ask(bytes_part(client, 0, n), BYTES("220 mx\r\n"), false, &head), PROBE_UNSURE);
+        }
+        assert_int_equal(ask(client, BYTES("220 mx\r\n"), false, &head), PROBE_MATCH);
+        assert_int_equal(head.proxy, PROXY_PROTOCOL);
+        assert_int_equal(head.port, announced[i].port);
+        assert_int_equal(head.len[CLIENT], client.len);
+        assert_int_equal(head.len[SERVER], 0);
+    }
+}
+
+static const struct {
     struct bytes client, server;
 } others[] = {
+    {OCTETS("PROXY TCP4 a b 1 x\r\n"), OCTETS("")},
+    {OCTETS("PROXY me\r\n"), OCTETS("")},
+    {OCTETS("\r\n\r\nEHLO"), OCTETS("")},
+    {OCTETS("\r\n\r\n\0\r\nQUIT\n\42\21\0\14"), OCTETS("")},
     {OCTETS("EHLO client.example\r\n"), OCTETS("")},
     {OCTETS(""), OCTETS("220 mx.example.net\r\n")},
     {OCTETS(REQUEST), OCTETS("220 mx.example.net\r\n")},
@@ -162,9 +197,8 @@ static void bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_matches), cmocka_unit_test(ends_where_it_ends),
-        cmocka_unit_test(one_side),    cmocka_unit_test(all_others),
-        cmocka_unit_test(bounded),
+        cmocka_unit_test(all_matches),   cmocka_unit_test(ends_where_it_ends), cmocka_unit_test(one_side),
+        cmocka_unit_test(announcements), cmocka_unit_test(all_others),         cmocka_unit_test(bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
