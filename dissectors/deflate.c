@@ -64,6 +64,20 @@ static void stream_free(struct stream *st)
     free(st);
 }
 
+struct bytes deflate_look(struct bytes octets, uint8_t *out, size_t room, bool *broken)
+{
+    struct stream *st = stream_new();
+    st->z.next_in = octets.data;
+    st->z.avail_in = (unsigned)octets.len;
+    st->z.next_out = out;
+    st->z.avail_out = (unsigned)room;
+    int result = inflate(&st->z, Z_SYNC_FLUSH);
+    *broken = result != Z_OK && result != Z_BUF_ERROR;
+    struct bytes ret = bytes_of(out, room - st->z.avail_out);
+    stream_free(st);
+    return ret;
+}
+
 /* --- */
 
 static void dies(struct session *s, struct deflate *d, enum side side, enum note why)

@@ -185,6 +185,7 @@ static size_t held(struct session *s, bool *busy)
     size_t held = memory_cost(x->user_len) + memory_cost(x->mailbox.cap) + memory_cost(x->server_name.cap);
     *busy |= f || x->requests || x->in_response;
     held += f ? memory_cost(sizeof *f) + memory_cost(f->name.cap) + content_held(f->content) : 0;
+    held += f && f->text ? record_held(f->text) : 0;
     held += memory_cost(x->work ? sizeof *x->work : 0);
     for (int i = 0; f && i < ITEM_NONE; i++)
         held += memory_cost(f->values[i].cap);

@@ -102,6 +102,7 @@ struct request {
     uint32_t upload_count;
     uint64_t messages;   /* that it names, of STORE, COPY, MOVE */
     bool deletes, flags; /* of STORE: \Deleted; any other, or takes one away */
+    bool spares;         /* of STORE: takes \Deleted away */
     bool open_set;       /* it holds "*" */
     bool gap;            /* octets of a literal that is no message were lost */
     bool cut;            /* its end was lost */
@@ -125,6 +126,9 @@ void request_tell(struct request *r, bool whole);
 /* The mailbox it names first, in UTF-8. */
 bool request_mailbox(const struct request *r, struct buf *out);
 
+/* Its arguments, of literals what they hold, in quotes. */
+void request_criteria(const struct request *r, struct buf *out);
+
 /* --- messages, and the FETCH responses that carry them (imap_message.c) --- */
 
 struct message_facts { /* what a message record repeats of its session */
@@ -142,9 +146,11 @@ enum fetch_item { ITEM_UID, ITEM_FLAGS, ITEM_DATE, ITEM_SIZE, ITEM_MODSEQ, ITEM_
 struct fetch {               /* one FETCH response being read, item by item */
     struct mark first;       /* of its command, where that is known */
     struct content *content; /* of the literal being read, where it is message text */
-    struct buf name;         /* of the item being read */
-    uint32_t depth;          /* of parentheses */
-    uint64_t number;         /* of the message */
+    struct record *text;     /* of the last message text, until all that is told beside it is read */
+    struct mark text_last;
+    struct buf name; /* of the item being read */
+    uint32_t depth;  /* of parentheses */
+    uint64_t number; /* of the message */
     struct buf values[ITEM_NONE];
     enum fetch_item item; /* what is being read */
     bool in_brackets, has_name;
@@ -155,7 +161,9 @@ struct fetch {               /* one FETCH response being read, item by item */
 };
 
 struct fetch *fetch_new(const struct mark *first);
-void fetch_free(struct fetch *f);
+
+/* Writes what is not written yet. */
+void fetch_free(struct session *s, struct fetch *f);
 
 /* The items of its first line, or what stands behind a literal. `literal`: what is announced at the end, or null. */
 void fetch_line(struct session *s, struct fetch *f, const struct message_facts *facts, const struct line *line,
@@ -202,7 +210,8 @@ struct work {
     struct opening opening;
     uint64_t exists; /* messages in the mailbox that is open, 0: not known */
     uint64_t listed, whole, headers, parts, octets, appended, appended_octets, copied, moved, flagged, deleted,
-        expunged;
+        expunged, closed;
+    uint64_t marked;                     /* for deletion, in the mailbox that is open */
     uint64_t searches, hits, copied_now; /* told by COPYUID and not counted yet */
     int64_t idle, last_when;             /* ns; of the server's last line */
     uint32_t rights, criteria;           /* listed */
@@ -227,6 +236,7 @@ void imap_code_says(struct session *s, const struct imap_status *status);
 
 /* What commands did that were accepted. */
 void imap_opened(struct session *s, bool read_only);
+void imap_left(struct session *s, bool expunges);
 void imap_did(struct session *s, const struct command *c, const struct request *r, const struct mark *reply);
 void imap_did_append(struct session *s, const struct request *r);
 void imap_did_fetch(struct session *s, struct bytes section, uint64_t octets);
@@ -273,6 +283,7 @@ struct imap {
     const char *starttls_said; /* how STARTTLS was answered, as records say it; or null */
     bool greeted, logged_in, secret_zone, adrift, server_adrift, in_response, in_literal, starttls_offered, has_caps;
     bool lost_any, lost_commands, idled, begun;
+    bool maybe_compressed;    /* a reply may be that to a COMPRESS that was not captured */
     bool login_ok, caps_kept; /* a login was accepted; what was offered before it was put aside */
 };
 
@@ -326,6 +337,15 @@ void imap_end_responses(struct session *s);
 
 /* Nothing more comes of the command that is being sent. */
 void imap_command_ended(struct session *s);
+
+/* --- COMPRESS whose command was not captured (imap_compress.c) --- */
+
+/* Behind a reply that may be the one to it: does the side go on compressed? Then it is read so, and `in` is another one
+   now. `waits`: more octets must come. */
+bool imap_found_compressed(struct session *s, enum side side, struct input *in, bool *waits);
+
+/* What these octets inflate to, as far as there is room; `broken`: they are no deflate stream (deflate.c). */
+struct bytes deflate_look(struct bytes octets, uint8_t *out, size_t room, bool *broken);
 
 /* Replaces the text; a buf that is all zero gets its maximum with the first. */
 void imap_text_set(struct session *s, struct buf *b, struct bytes text);

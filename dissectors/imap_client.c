@@ -306,6 +306,9 @@ static bool read_command(struct session *s, struct input *in)
 {
     struct imap *x = session_state(s);
     struct line line;
+    bool waits;
+    if (imap_found_compressed(s, CLIENT, in, &waits) || waits)
+        return false; /* `in` is another one now, or more must come */
     if (client_says_hello(in)) {
         session_note(s, NOTE_tls_unasked);
         x->mode = MODE_DEAF;

@@ -70,10 +70,22 @@ struct fetch *fetch_new(const struct mark *first)
     return f;
 }
 
-void fetch_free(struct fetch *f)
+/* Servers tell UID and FLAGS before the text, or behind it. */
+static void emit_text(struct session *s, struct fetch *f)
+{
+    struct record *m = f->text;
+    if (!m)
+        return;
+    f->text = NULL;
+    fetch_write_facts(f, m);
+    session_emit(s, m, &f->first, &f->text_last);
+}
+
+void fetch_free(struct session *s, struct fetch *f)
 {
     if (!f)
         return;
+    emit_text(s, f);
     content_free(f->content);
     buf_release(&f->name);
     for (int i = 0; i < ITEM_NONE; i++)
@@ -146,15 +158,16 @@ static void write_message(struct session *s, struct fetch *f, const struct messa
                           const struct mark *last, bool complete)
 {
     struct bytes section;
+    emit_text(s, f);
     struct record *m = message_new(s, facts, "FETCH");
     f->brought_text = true;
     if (section_of(buf_bytes(&f->name), &section)) {
         write_section(m, section);
         imap_did_fetch(s, section, content_size(f->content));
     }
-    fetch_write_facts(f, m);
     content_finish(f->content, m, complete);
-    session_emit(s, m, &f->first, last);
+    f->text = m;
+    f->text_last = *last;
     content_free(f->content);
     f->content = NULL;
 }

@@ -220,10 +220,19 @@ static void did_select(struct session *s, const struct request *r, const struct 
 {
     struct imap *x = session_state(s);
     imap_text_set(s, &x->mailbox, BYTES(""));
+    if (x->work)
+        x->work->marked = 0;
     if (r && accepted(s, reply) && request_mailbox(r, &x->mailbox))
         opened(s, r->command, reply);
     if (x->work)
         x->work->opening = (struct opening){0};
+}
+
+static void did_close(struct session *s, bool expunges)
+{
+    struct imap *x = session_state(s);
+    imap_text_set(s, &x->mailbox, BYTES(""));
+    imap_left(s, expunges);
 }
 
 static void did_append(struct session *s, struct request *r, const struct reply *reply)
@@ -256,7 +265,7 @@ static void did(struct session *s, struct command *c, struct request *r, const s
     else if (verb == VERB_APPEND)
         did_append(s, r, reply);
     else if ((verb == VERB_CLOSE || verb == VERB_UNSELECT) && accepted(s, reply))
-        imap_text_set(s, &x->mailbox, BYTES(""));
+        did_close(s, verb == VERB_CLOSE && reply);
     else if (verb == VERB_UNAUTHENTICATE && reply && accepted(s, reply))
         x->logged_in = false;
     else if (reply && accepted(s, reply))

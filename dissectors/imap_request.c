@@ -211,6 +211,30 @@ void request_tell(struct request *r, bool whole)
     buf_init(&r->shown, 0);
 }
 
+void request_criteria(const struct request *r, struct buf *out)
+{
+    struct imap_literal l;
+    struct bytes rest = buf_bytes(&r->text);
+    while (rest.len) {
+        size_t lf = bytes_index(rest, '\n');
+        struct bytes piece = bytes_part(rest, 0, lf);
+        rest = bytes_part(rest, lf + 1, rest.len);
+        if (imap_find_literal(piece, &l) != LITERAL_FOUND || lf == piece.len + rest.len) {
+            buf_add(out, piece);
+            continue;
+        }
+        buf_add(out, bytes_part(piece, 0, l.at));
+        buf_add_byte(out, '"');
+        for (size_t i = 0; i < rest.len && i < l.size; i++) {
+            if (rest.data[i] == '"' || rest.data[i] == '\\')
+                buf_add_byte(out, '\\');
+            buf_add_byte(out, rest.data[i]);
+        }
+        buf_add_byte(out, '"');
+        rest = bytes_part(rest, (size_t)l.size, rest.len);
+    }
+}
+
 bool request_mailbox(const struct request *r, struct buf *out)
 {
     struct buf name;

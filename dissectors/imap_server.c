@@ -53,6 +53,8 @@ static void take_tagged(struct session *s, const struct line *line, struct bytes
     x->login_ok |= c && (c->kind == VERB_LOGIN || c->kind == VERB_AUTHENTICATE) && status->result == RESULT_OK;
     imap_code(s, status);
     if (!c) {
+        x->maybe_compressed |=
+            status->result == RESULT_OK && commands_unseen(s) && !record_has(session_facts(s), F_session_compression);
         no_command(s);
         return;
     }
@@ -186,7 +188,7 @@ static void begin_response(struct session *s, const struct line *line, struct by
         return;
     if (x->fetch)
         fetch_ended(s, x->fetch);
-    fetch_free(x->fetch);
+    fetch_free(s, x->fetch);
     x->fetch = NULL;
     x->server_adrift |= line->end == LINE_CUT; /* a literal may have been announced in what is lost of it */
 }
@@ -308,8 +310,10 @@ void imap_read_server(struct session *s, struct input *in)
 {
     struct imap *x = session_state(s);
     struct line line;
-    bool filtered = session_is_filtered(s);
+    bool filtered = session_is_filtered(s), waits;
     while (session_is_filtered(s) == filtered) { /* else `in` is another one now */
+        if (!x->in_response && (imap_found_compressed(s, SERVER, in, &waits) || waits))
+            return;
         if (x->in_literal) {
             if (!read_server_literal(s, in))
                 return;
@@ -331,7 +335,7 @@ void imap_lost_responses(struct session *s, uint64_t until)
     if (x->in_response)
         session_note(s, NOTE_reply_cut);
     x->in_response = false;
-    fetch_free(x->fetch);
+    fetch_free(s, x->fetch);
     x->fetch = NULL;
 }
 
@@ -343,6 +347,6 @@ void imap_end_responses(struct session *s)
         session_note(s, NOTE_content_cut);
         fetch_literal_ended(s, x->fetch, &facts, &x->server_last, false);
     }
-    fetch_free(x->fetch);
+    fetch_free(s, x->fetch);
     x->fetch = NULL;
 }

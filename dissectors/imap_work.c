@@ -39,7 +39,7 @@ static void store_says(struct request *r, struct bytes rest)
         rest = bytes_part(rest, bytes_index(rest, ')') + 1, rest.len);
         word = bytes_word(&rest);
     }
-    bool takes = word.len && word.data[0] == '-';
+    bool takes = word.len && word.data[0] == '-', replaces = bytes_starts_nocase(word, BYTES("FLAGS"));
     while (rest.len && (rest.data[0] == ' ' || rest.data[0] == '('))
         rest = bytes_part(rest, 1, rest.len);
     rest = bytes_part(rest, 0, bytes_index(rest, ')'));
@@ -47,7 +47,10 @@ static void store_says(struct request *r, struct bytes rest)
         bool deleted = bytes_equal_nocase(word, BYTES("\\Deleted"));
         r->deletes |= deleted && !takes;
         r->flags |= !deleted || takes;
+        r->spares |= deleted && takes;
     }
+    r->flags |= replaces && !r->deletes; /* FLAGS () takes all away */
+    r->spares |= replaces && !r->deletes;
 }
 
 void imap_command_says(struct request *r, struct bytes args)
@@ -126,6 +129,13 @@ void imap_id(struct session *s, enum field group, struct bytes list)
 
 /* --- what the server says untagged --- */
 
+/* So many messages were expunged by us. */
+static void expunged(struct work *w, uint64_t n)
+{
+    w->expunged += n;
+    w->marked -= n < w->marked ? n : w->marked;
+}
+
 static void number_said(struct session *s, const struct mark *mark, uint64_t n, struct bytes what)
 {
     struct work *w = imap_work(session_state(s));
@@ -138,7 +148,7 @@ static void number_said(struct session *s, const struct mark *mark, uint64_t n, 
             opening_says(&w->opening, F_opening_recent, n);
     } else if (bytes_equal_nocase(what, BYTES("EXPUNGE"))) {
         w->exists -= w->exists > 0;
-        w->expunged += imap_waits(s, mark, VERB_EXPUNGE, VERB_UID_EXPUNGE);
+        expunged(w, imap_waits(s, mark, VERB_EXPUNGE, VERB_UID_EXPUNGE) ? 1 : 0);
     }
 }
 
@@ -151,8 +161,7 @@ static void vanished(struct session *s, const struct mark *mark, struct bytes re
         return;
     uint64_t n = imap_count_set(rest, UINT32_MAX, w->exists ? w->exists : UINT32_MAX);
     w->exists -= n < w->exists ? n : w->exists;
-    if (imap_waits(s, mark, VERB_EXPUNGE, VERB_UID_EXPUNGE))
-        w->expunged += n;
+    expunged(w, imap_waits(s, mark, VERB_EXPUNGE, VERB_UID_EXPUNGE) ? n : 0);
 }
 
 static void search_said(struct session *s, struct bytes rest)
@@ -359,13 +368,23 @@ void imap_opened(struct session *s, bool read_only)
     record_end(facts);
 }
 
-static void did_search(struct session *s, const struct command *c)
+/* The mailbox is closed; CLOSE removes what is marked, and says nothing of it (RFC 9051 section 6.4.1). */
+void imap_left(struct session *s, bool expunges)
+{
+    const struct imap *x = session_state(s);
+    struct work *w = x->work;
+    if (!w)
+        return;
+    w->closed += expunges ? w->marked : 0;
+    w->marked = 0;
+    w->exists = 0;
+}
+
+static void add_criteria(struct session *s, struct bytes criteria)
 {
     struct imap *x = session_state(s);
-    struct bytes criteria = command_arg(c);
     struct entry e;
     size_t at = 0;
-    imap_work(x)->searches++;
     if (!criteria.len || x->work->criteria == WORK_CRITERIA)
         return;
     while (record_next(session_facts(s), &at, &e))
@@ -373,6 +392,31 @@ static void did_search(struct session *s, const struct command *c)
             return;
     x->work->criteria++;
     record_text(session_facts(s), F_session_search_criteria, criteria);
+}
+
+static void did_search(struct session *s, const struct command *c, const struct request *r)
+{
+    struct buf criteria;
+    imap_work(session_state(s))->searches++;
+    if (!r) {
+        add_criteria(s, command_arg(c));
+        return;
+    }
+    buf_init(&criteria, (size_t)session_limits(s)->text + 1);
+    request_criteria(r, &criteria);
+    add_criteria(s, buf_bytes(&criteria));
+    buf_release(&criteria);
+}
+
+static void did_store(struct work *w, const struct request *r, uint64_t messages)
+{
+    w->deleted += r->deletes ? messages : 0;
+    w->flagged += r->flags ? messages : 0;
+    w->marked += r->deletes ? messages : 0;
+    if (r->spares)
+        w->marked -= messages < w->marked ? messages : w->marked;
+    if (w->exists && w->marked > w->exists)
+        w->marked = w->exists;
 }
 
 void imap_did(struct session *s, const struct command *c, const struct request *r, const struct mark *reply)
@@ -386,7 +430,7 @@ void imap_did(struct session *s, const struct command *c, const struct request *
         imap_work(x)->idle += reply->when - c->first.when;
     if (verb == VERB_SEARCH || verb == VERB_UID_SEARCH || verb == VERB_SORT || verb == VERB_UID_SORT ||
         verb == VERB_ESEARCH)
-        did_search(s, c);
+        did_search(s, c, r);
     if (!r || (!copy && !move && verb != VERB_STORE && verb != VERB_UID_STORE))
         return;
     w = imap_work(x);
@@ -394,8 +438,7 @@ void imap_did(struct session *s, const struct command *c, const struct request *
     w->copied_now = 0;
     w->copied += copy ? n : 0;
     w->moved += move ? n : 0;
-    w->deleted += r->deletes ? messages : 0;
-    w->flagged += r->flags ? messages : 0;
+    did_store(w, r, messages);
 }
 
 void imap_did_append(struct session *s, const struct request *r)
@@ -471,6 +514,7 @@ void imap_work_write(struct session *s)
         {F_session_flagged, w->flagged},
         {F_session_deleted, w->deleted},
         {F_session_expunged, w->expunged},
+        {F_session_expunged_by_close, w->closed},
         {F_session_searches, w->searches},
         {F_session_search_hits, w->hits},
         {F_session_idle_us, (uint64_t)(w->idle / CLOCK_US)},

@@ -45,7 +45,7 @@ struct pop3 {
 
 struct maildrop { /* what was told of it, and done with it */
     uint64_t messages, octets, retrieved, tops, fetched, deleted;
-    bool counted, by_stat, quit; /* messages, octets are known; the deletions hold */
+    bool counted, by_stat, has_octets, quit; /* messages: known, by STAT; the deletions hold */
 };
 
 static struct maildrop *maildrop(struct pop3 *x)
@@ -144,9 +144,25 @@ static void did_stat(struct pop3 *x, struct bytes text)
     if (!bytes_number(&first, &messages) || !bytes_number(&second, &octets))
         return;
     struct maildrop *m = maildrop(x);
-    m->messages = messages;
-    m->octets = octets;
+    if (m->deleted && m->by_stat)
+        return;
+    m->messages = messages + m->deleted; /* those that are marked do not count any more */
     m->counted = m->by_stat = true;
+    m->octets = m->deleted ? m->octets : octets;
+    m->has_octets |= !m->deleted;
+}
+
+/* LIST and UIDL of all messages. */
+static void did_listing(struct pop3 *x, const struct body *b)
+{
+    struct maildrop *m = maildrop(x);
+    if (!m->counted)
+        m->messages = b->lines + m->deleted;
+    m->counted = true;
+    if (b->verb != VERB_LIST || m->has_octets || m->deleted)
+        return;
+    m->octets = b->octets;
+    m->has_octets = true;
 }
 
 /* What it did with the maildrop, now that it was accepted. */
@@ -243,8 +259,8 @@ static void write_message(struct session *s, const struct body *b, bool complete
     if (b->unsure)
         record_flag(m, F_message_unsure);
     struct maildrop *d = maildrop(x);
-    d->retrieved += b->verb == VERB_RETR && complete;
-    d->tops += b->verb == VERB_TOP;
+    d->retrieved += b->whole && complete;
+    d->tops += !b->whole;
     d->fetched += content_size(b->content);
     content_finish(b->content, m, complete);
     session_emit(s, m, &b->asked, &b->last);
@@ -261,10 +277,8 @@ static void end_body(struct session *s, bool complete)
         write_message(s, b, complete);
     else if (b->verb == VERB_CAPA)
         take_caps(s, b, complete);
-    else if (complete && !b->gap_len && (b->verb == VERB_LIST || b->verb == VERB_UIDL) && !maildrop(x)->counted) {
-        x->maildrop->messages = b->lines;
-        x->maildrop->counted = true;
-    }
+    else if (complete && !b->gap_len && (b->verb == VERB_LIST || b->verb == VERB_UIDL))
+        did_listing(x, b);
     if (b->command) {
         if (!b->content)
             record_number(b->command->fields, F_command_lines, 1 + b->lines);
@@ -637,7 +651,7 @@ static void write_maildrop(struct record *facts, const struct maildrop *m)
     write_number(facts, F_session_deleted, m->deleted);
     if (m->counted)
         record_number(facts, F_session_maildrop_messages, m->messages);
-    if (m->by_stat)
+    if (m->has_octets)
         record_number(facts, F_session_maildrop_octets, m->octets);
     uint64_t gone = m->quit ? m->deleted : 0;
     if (m->counted && gone <= m->messages)

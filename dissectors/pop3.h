@@ -67,11 +67,12 @@ struct body {                /* what follows the first line, up to the dot */
     struct mark gap; /* the last one in it */
     uint64_t gap_len;
     struct content *content; /* of RETR and TOP */
-    struct buf caps;         /* of CAPA: whole lines as they came */
-    uint64_t lines;
-    bool begun;  /* that there is a body at all was looked into */
-    bool within; /* the rest of a line behind a gap is being passed over */
+    struct buf caps;         /* of CAPA: whole lines as they came; of LIST: the beginning of a line */
+    uint64_t lines, octets;  /* of LIST: what the messages have in all */
+    bool begun;              /* that there is a body at all was looked into */
+    bool within;             /* the rest of a line behind a gap is being passed over */
     bool unsure;
+    bool whole;   /* a message of which all was asked for: RETR, or TOP with more lines than there are */
     bool lf_only; /* the server ends its lines without CR */
 };
 

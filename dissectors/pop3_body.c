@@ -2,9 +2,22 @@
 #include "pop3.h"
 
 #include "base/memory.h"
+#include "client_line.h"
 #include "mail/content.h"
 
 #include <stdlib.h>
+
+/* fetchmail asks for 99999999 lines where it wants a message, for TOP does not mark it as seen. */
+#define LINES_OF_ALL 1000000
+
+static bool asks_for_all(const struct command *c)
+{
+    struct bytes arg = command_arg(c);
+    uint64_t lines;
+    bytes_word(&arg);
+    arg = bytes_word(&arg);
+    return bytes_number(&arg, &lines) && lines >= LINES_OF_ALL;
+}
 
 struct body *body_new(const struct session *s, struct command *c, const struct line *first)
 {
@@ -19,7 +32,8 @@ struct body *body_new(const struct session *s, struct command *c, const struct l
     buf_init(&b->caps, (size_t)session_limits(s)->line);
     if (pop3_brings_message(b->verb))
         b->content = content_new(session_mail(s));
-    if (b->verb == VERB_TOP)
+    b->whole = b->verb == VERB_RETR || (b->verb == VERB_TOP && asks_for_all(c));
+    if (b->content && !b->whole)
         content_is_piece(b->content, CONTENT_BEGINNING);
     return b;
 }
@@ -33,7 +47,31 @@ void body_free(struct body *b)
     free(b);
 }
 
-/* Counts lines; of capabilities keeps them, but for what stands beside a gap. */
+/* "2 200" */
+static void add_up(struct body *b, struct bytes line)
+{
+    uint64_t octets;
+    bytes_word(&line);
+    line = bytes_word(&line);
+    if (bytes_number(&line, &octets) && b->octets + octets >= octets)
+        b->octets += octets;
+}
+
+/* A piece of a listing, up to its line's end or that of the chunk. */
+static void take_size(struct body *b, struct bytes piece, bool whole)
+{
+    if (whole && !b->caps.len) {
+        add_up(b, bytes_trim(piece));
+        return;
+    }
+    buf_add(&b->caps, piece);
+    if (!whole)
+        return;
+    add_up(b, bytes_trim(buf_bytes(&b->caps)));
+    buf_reset(&b->caps);
+}
+
+/* Counts lines, and adds up sizes; of capabilities keeps them, but for what stands beside a gap. */
 static void take_listing(struct body *b, struct bytes octets)
 {
     for (size_t end; octets.len; octets = bytes_part(octets, end, octets.len)) {
@@ -43,6 +81,8 @@ static void take_listing(struct body *b, struct bytes octets)
         b->lines += whole;
         if (b->verb == VERB_CAPA && !b->within)
             buf_add(&b->caps, bytes_part(octets, 0, end));
+        if (b->verb == VERB_LIST && !b->within)
+            take_size(b, bytes_part(octets, 0, end), whole);
         b->within &= !whole;
     }
 }

@@ -1,4 +1,4 @@
-/* What was done with mailboxes, in all: sums of the counters of sessions, and the time from one session of a user at a
+/* What was done with mailboxes, in all: sums of the counters of sessions, and the times from one session of a user at a
    client to the next. */
 #include "summary_mailboxes.h"
 
@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-#define VISITORS 4096 /* remembered; one that falls on another's place takes it */
 
 enum { POP3, IMAP, PROTOS };
 
@@ -33,6 +31,7 @@ static const struct {
     {F_session_flagged, COUNT, "messages flagged"},
     {F_session_deleted, COUNT, "messages marked for deletion"},
     {F_session_expunged, COUNT, "messages expunged"},
+    {F_session_expunged_by_close, COUNT, "  by CLOSE, at least"},
     {F_session_left_on_server, COUNT, "messages left on the server"},
     {F_session_searches, COUNT, "searches"},
     {F_session_search_hits, COUNT, "  messages found"},
@@ -41,16 +40,10 @@ static const struct {
 
 #define SUMS (sizeof sums / sizeof *sums)
 
-struct visitor {
-    uint64_t who; /* hash of protocol, client, user and server */
-    int64_t when; /* his last session began */
-};
-
 struct summary_mailboxes {
     uint64_t sums[SUMS][PROTOS];
     uint64_t duration_us; /* of IMAP sessions, for the share of IDLE */
     struct histogram intervals[PROTOS];
-    struct visitor *visitors; /* VISITORS of them; null before the first */
 };
 
 struct summary_mailboxes *summary_mailboxes_new(void)
@@ -60,34 +53,7 @@ struct summary_mailboxes *summary_mailboxes_new(void)
 
 void summary_mailboxes_free(struct summary_mailboxes *m)
 {
-    free(m->visitors);
     free(m);
-}
-
-/* FNV-1a; no secret, so that the report is the same each time: who makes keys collide loses intervals. */
-static uint64_t hash(uint64_t h, struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        h = (h ^ text.data[i]) * UINT64_C(1099511628211);
-    return (h ^ 0xff) * UINT64_C(1099511628211);
-}
-
-static void visit(struct summary_mailboxes *m, const struct fields *f, int proto)
-{
-    static const enum field fields[] = {F_all_client_ip, F_session_user, F_all_server_ip};
-    uint64_t who = UINT64_C(14695981039346656037) + (uint64_t)proto;
-    int64_t when = (int64_t)fields_number(f, F_all_ts);
-    if (!fields_has(f, F_session_user))
-        return;
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        who = hash(who, fields_text(f, fields[i]));
-    if (!m->visitors)
-        m->visitors = memory_get(VISITORS * sizeof *m->visitors);
-    struct visitor *v = &m->visitors[who % VISITORS];
-    if (v->who == who && when > v->when && v->when)
-        histogram_add(&m->intervals[proto], (uint64_t)(when - v->when) / 1000);
-    if (v->who != who || when > v->when)
-        *v = (struct visitor){who, when};
 }
 
 void summary_mailboxes_add(struct summary_mailboxes *m, const struct fields *f)
@@ -99,7 +65,8 @@ void summary_mailboxes_add(struct summary_mailboxes *m, const struct fields *f)
         m->sums[i][proto] +=
             sums[i].field == F_session_opened ? fields_items(f, F_session_opened) : fields_number(f, sums[i].field);
     m->duration_us += proto == IMAP ? fields_number(f, F_session_duration_us) : 0;
-    visit(m, f, proto);
+    if (fields_has(f, F_session_since_last_us))
+        histogram_add(&m->intervals[proto], fields_number(f, F_session_since_last_us));
 }
 
 static void put(struct table *t, enum unit unit, uint64_t n)

@@ -5,6 +5,7 @@
 #include "extract_index.h"
 #include "secret_counts.h"
 #include "sinks.h"
+#include "visits.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct recorder {
     struct origin *origins;      /* room for every file */
     struct detection *detection;
     struct secret_counts *secrets;
+    struct visits *visits;
     struct record *held; /* stored: final counters, which stand behind the last alerts; or null */
     atomic_uint origin_count;
     struct stats stats;
@@ -68,6 +70,7 @@ struct recorder *recorder_new(const struct options *o, struct extraction *extrac
     r->index = index;
     r->detection = detection_new(&o->detect, &o->engine.limits);
     r->secrets = secret_counts_new(o->engine.limits.secrets);
+    r->visits = visits_new();
     r->origins = memory_get((o->file_count + 1) * sizeof *r->origins);
     r->stats = (struct stats){.sensor = o->engine.sensor, .live = o->interface_count > 0};
     return r;
@@ -79,6 +82,7 @@ static void recorder_free(struct recorder *r)
     extract_index_free(r->index);
     detection_free(r->detection);
     secret_counts_free(r->secrets);
+    visits_free(r->visits);
     free(r->origins);
     free(r);
 }
@@ -164,6 +168,7 @@ static void take_record(struct recorder *r, struct record *record)
         record_text(record, F_all_pcap_file, bytes_of_string(origin));
     else if (o->interface_count == 1 && !record_has(record, F_all_iface))
         record_text(record, F_all_iface, bytes_of_string(o->interfaces[0]));
+    visits_see(r->visits, record);
     if (r->index)
         record = extract_index_take(r->index, record);
     take_settled(r, record);
