@@ -29,8 +29,12 @@ static void see(struct watch *w, const struct seen *s)
     struct profile *e = NULL;
     if (bytes_equal(s->proto, BYTES("imap")))
         return; /* the first word of a line is a tag there */
-    for (size_t i = 0; i < s->command_count; i++) {
-        const struct seen_command *c = &s->commands[i];
+    if (!seen_may_have(s, is_method))
+        return;
+    size_t count;
+    const struct seen_command *commands = seen_commands(s, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct seen_command *c = &commands[i];
         if (is_method(c->verb) && (c->code >= 400 || !c->code) && !bytes_equal(c->result, BYTES("+OK"))) {
             if (!e)
                 profile_event(w, e = profile_get(w, &key, s), s, c->when);

@@ -480,21 +480,26 @@ static const char *const severities[] = {"info", "low", "medium", "high", "criti
 static const char *const confidences[] = {"low", "medium", "high"};
 static const char *const subjects[] = {"client_ip", "server_ip", "user", "domain", "message", "session"};
 
-static void put_id(struct record *r, const char *sensor, const struct detector *rule, const struct profile *e,
+/* The addresses of an alert as text. */
+struct names {
+    char client[HOST_TEXT_SIZE], server[HOST_TEXT_SIZE];
+};
+
+static void put_id(struct record *r, const struct detector *rule, const struct profile *e, const struct names *names,
                    uint32_t index, enum field field)
 {
-    char text[200 + NAME_MOST], hex[33], client[HOST_TEXT_SIZE] = "", server[HOST_TEXT_SIZE] = "";
-    if (e->has_client)
-        host_format(&e->client, client);
-    if (e->has_server)
-        host_format(&e->server, server);
-    int len = snprintf(text, sizeof text, "%s/%s/%s/%s/%" PRId64 "/%" PRIu32 "/", sensor, rule->name, client, server,
-                       e->first, index);
+    static const char digits[] = "0123456789abcdef";
+    char text[200 + NAME_MOST], hex[33] = "";
+    int len = snprintf(text, sizeof text, "%s/%s/%s/%s/%" PRId64 "/%" PRIu32 "/", e->sensor, rule->name, names->client,
+                       names->server, e->first, index);
     size_t at = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
     struct bytes name = bytes_part(profile_name(e), 0, sizeof text - at);
     memcpy(text + at, name.data, name.len);
     XXH128_hash_t hash = XXH3_128bits(text, at + name.len);
-    snprintf(hex, sizeof hex, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
+    for (unsigned i = 0; i < 16; i++) {
+        hex[i] = digits[hash.high64 >> (60 - 4 * i) & 15];
+        hex[16 + i] = digits[hash.low64 >> (60 - 4 * i) & 15];
+    }
     record_word(r, field, hex);
 }
 
@@ -511,15 +516,12 @@ static void put_items(struct record *r, enum field f, const char *list, uint8_t 
     }
 }
 
-static void put_entity(struct record *r, const struct profile *e, const struct finding *f)
+static void put_entity(struct record *r, const struct names *names, const struct finding *f)
 {
-    char text[HOST_TEXT_SIZE] = "";
-    const struct host *a = f->subject == SUBJECT_SERVER_IP ? &e->server : &e->client;
+    const char *address = f->subject == SUBJECT_SERVER_IP ? names->server : names->client;
     record_begin(r, F_alert_entity);
     record_word(r, F_entity_kind, subjects[f->subject]);
-    if (!f->value.data)
-        host_format(a, text);
-    record_text(r, F_entity_value, f->value.data ? f->value : bytes_of_string(text));
+    record_text(r, F_entity_value, f->value.data ? f->value : bytes_of_string(address));
     record_end(r);
 }
 
@@ -541,23 +543,19 @@ static void put_evidence(struct record *r, const struct profile *e)
     }
 }
 
-static void put_envelope(struct record *r, const struct watch *w, const struct profile *e)
+static void put_envelope(struct record *r, const struct watch *w, const struct profile *e, const struct names *names)
 {
-    char text[HOST_TEXT_SIZE];
     record_time(r, F_all_ts, e->last);
     record_time(r, F_all_end_ts, e->last);
-    put_id(r, e->sensor, w->detector, e, e->written, F_all_id);
+    put_id(r, w->detector, e, names, e->written, F_all_id);
     if (e->sensor[0])
         record_text(r, F_all_sensor, bytes_of_string(e->sensor));
     if (e->proto[0])
         record_word(r, F_all_proto, e->proto);
-    if (e->has_client) {
-        host_format(&e->client, text);
-        record_word(r, F_all_client_ip, text);
-    }
+    if (e->has_client)
+        record_word(r, F_all_client_ip, names->client);
     if (e->has_server) {
-        host_format(&e->server, text);
-        record_word(r, F_all_server_ip, text);
+        record_word(r, F_all_server_ip, names->server);
         if (!e->port_differs && e->server_port)
             record_number(r, F_all_server_port, e->server_port);
     }
@@ -580,20 +578,25 @@ static void speak(struct watch *w, struct profile *e, const char *state)
     const struct detector *rule = w->detector;
     struct record *r = record_new(KIND_alert, w->detection->limits);
     struct finding f = {.count = e->events};
+    struct names names = {"", ""};
     char id[64];
+    if (e->has_client)
+        host_format(&e->client, names.client);
+    if (e->has_server)
+        host_format(&e->server, names.server);
     rule->tell(w, e, &f);
-    put_envelope(r, w, e);
+    put_envelope(r, w, e, &names);
     snprintf(id, sizeof id, "%s.%s", rule->family, rule->name);
     record_word(r, F_alert_rule, id);
     record_number(r, F_alert_rule_id, rule->number);
     record_number(r, F_alert_rule_rev, rule->revision);
-    put_id(r, e->sensor, rule, e, UINT32_MAX, F_alert_alert_id);
+    put_id(r, rule, e, &names, UINT32_MAX, F_alert_alert_id);
     record_word(r, F_alert_title, rule->title);
     record_word(r, F_alert_category, rule->category);
     record_word(r, F_alert_severity, severities[e->severity]);
     record_word(r, F_alert_confidence, confidences[e->confidence]);
     record_word(r, F_alert_state, state);
-    put_entity(r, e, &f);
+    put_entity(r, &names, &f);
     record_time(r, F_alert_start_ts, e->first);
     record_number(r, F_alert_count, f.count);
     if (f.distinct)

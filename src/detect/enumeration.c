@@ -77,12 +77,21 @@ static void see_vrfy(struct watch *w, const struct seen *s, struct profile *e, c
         speak(w, e, x->probing);
 }
 
+static bool asks(struct bytes verb)
+{
+    return bytes_equal(verb, BYTES("VRFY")) || bytes_equal(verb, BYTES("EXPN"));
+}
+
 static void see_session(struct watch *w, const struct seen *s)
 {
     struct key key = {.client = &s->client, .server = &s->server, .name = BYTES("")};
-    for (size_t i = 0; i < s->command_count; i++) {
-        const struct seen_command *c = &s->commands[i];
-        if (bytes_equal(c->verb, BYTES("VRFY")) || bytes_equal(c->verb, BYTES("EXPN")))
+    if (!seen_may_have(s, asks))
+        return;
+    size_t count;
+    const struct seen_command *commands = seen_commands(s, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct seen_command *c = &commands[i];
+        if (asks(c->verb))
             see_vrfy(w, s, profile_get(w, &key, s), c);
     }
 }

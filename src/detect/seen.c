@@ -8,19 +8,28 @@
 
 const char *const quality_names[] = {"gap", "one_sided", "midstream", "evicted", "overlap", "acks_unusable", NULL};
 
+enum { VERBS_MOST = 64 }; /* beyond, the table of verbs may lack some */
+
+struct seen_lists {
+    struct buf clean;       /* texts that had to be changed */
+    uint64_t commands_turn; /* of the record whose commands these are */
+    size_t command_count, command_cap;
+    struct seen_command *commands;
+};
+
 void seen_init(struct seen *s)
 {
     *s = (struct seen){0};
-    s->clean = memory_get(sizeof *s->clean);
-    buf_init(s->clean, SIZE_MAX);
+    s->lists = memory_get(sizeof *s->lists);
+    buf_init(&s->lists->clean, SIZE_MAX);
 }
 
 void seen_release(struct seen *s)
 {
-    free(s->command_list);
     free(s->rcpt_list);
-    buf_release(s->clean);
-    free(s->clean);
+    free(s->lists->commands);
+    buf_release(&s->lists->clean);
+    free(s->lists);
 }
 
 static bool is_ascii(struct bytes text)
@@ -39,9 +48,11 @@ static bool is_ascii(struct bytes text)
 /* Views into `clean` stay valid: what does not fit into the room it was given for this record is cut. */
 struct bytes seen_clean(const struct seen *s, struct bytes text)
 {
-    struct buf *out = s->clean;
+    struct buf *out = &s->lists->clean;
     if (is_ascii(text))
         return text;
+    if (!out->len)
+        buf_room(out, 4 * 3 * record_size(s->record)); /* an octet becomes three at most; asked for a few times */
     size_t from = out->len;
     for (size_t at = 0; at < text.len && out->cap - out->len >= 4;) {
         uint32_t c;
@@ -57,43 +68,6 @@ static int64_t microseconds(uint64_t ns)
 {
     int64_t t = (int64_t)ns, rest = t % CLOCK_US;
     return t - (rest < 0 ? rest + CLOCK_US : rest);
-}
-
-static void read_command(struct seen *s, size_t *at)
-{
-    struct entry e;
-    if (s->command_count == s->command_cap) {
-        s->command_cap = s->command_cap ? s->command_cap * 2 : 64;
-        s->command_list = memory_resize(s->command_list, s->command_cap * sizeof *s->command_list);
-    }
-    struct seen_command *c = &s->command_list[s->command_count++];
-    *c = (struct seen_command){.when = s->ts};
-    while (record_next(s->record, at, &e) && !e.end) {
-        if (e.field == F_command_at_us)
-            c->when = s->ts + (int64_t)(e.number * (uint64_t)CLOCK_US);
-        else if (e.field == F_command_verb)
-            c->verb = seen_clean(s, e.text);
-        else if (e.field == F_command_arg)
-            c->arg = seen_clean(s, e.text);
-        else if (e.field == F_command_text)
-            c->text = seen_clean(s, e.text);
-        else if (e.field == F_command_status)
-            c->status = seen_clean(s, e.text);
-        else if (e.field == F_command_rcode)
-            c->rcode = seen_clean(s, e.text);
-        else if (e.field == F_command_result)
-            c->result = e.text;
-        else if (e.field == F_command_code)
-            c->code = e.number;
-        else if (e.field == F_command_final_code)
-            c->final_code = e.number;
-        else if (e.field == F_command_frame)
-            c->frame = e.number;
-        else if (e.field == F_command_unsure)
-            c->unsure = true;
-        else if (e.field == F_command_secret)
-            c->secret = true;
-    }
 }
 
 static void read_rcpt(struct seen *s, size_t *at)
@@ -127,10 +101,15 @@ static void read_rcpt(struct seen *s, size_t *at)
     }
 }
 
-static void read_entry(struct seen *s, const struct entry *e, size_t *at)
+/* `place` is the entry's, `at` behind it, or inside where it is a group; then behind its end. */
+static void read_entry(struct seen *s, const struct entry *e, size_t place, size_t *at)
 {
     struct seen_slot *slot = &s->slots[e->field];
-    *slot = (struct seen_slot){.turn = s->turn, .number = e->number, .inside = *at};
+    if (slot->turn != s->turn)
+        slot->first = place;
+    slot->turn = s->turn;
+    slot->number = e->number;
+    slot->text = (struct bytes){NULL, 0};
     switch (field_infos[e->field].type) {
     case TEXT:
         slot->text = seen_clean(s, e->text);
@@ -148,9 +127,7 @@ static void read_entry(struct seen *s, const struct entry *e, size_t *at)
         break;
     case GROUP:
     case GROUPS:
-        if (e->field == F_session_commands)
-            read_command(s, at);
-        else if (e->field == F_message_rcpt)
+        if (e->field == F_message_rcpt)
             read_rcpt(s, at);
         else
             *at = record_group_after(s->record, *at);
@@ -163,6 +140,7 @@ static void read_entry(struct seen *s, const struct entry *e, size_t *at)
     case COUNTS:
         break;
     }
+    slot->behind = *at;
 }
 
 void seen_read(struct seen *s, const struct record *r)
@@ -172,22 +150,12 @@ void seen_read(struct seen *s, const struct record *r)
     s->kind = record_kind(r);
     s->turn++;
     s->quality = 0;
-    s->command_count = s->rcpt_count = 0;
-    buf_reset(s->clean);
-    buf_room(s->clean, 4 * 3 * record_size(r)); /* an octet becomes three at most; asked for a few times */
-    s->ts = 0;
-    for (size_t at = 0; record_next(r, &at, &e);) { /* the time first: commands count from it */
-        if (e.field == F_all_ts) {
-            s->ts = microseconds(e.number);
-            break;
-        }
-        if (field_infos[e.field].type == GROUP || field_infos[e.field].type == GROUPS)
-            at = record_group_after(r, at);
-    }
-    for (size_t at = 0; record_next(r, &at, &e);)
-        read_entry(s, &e, &at);
-    s->commands = s->command_list;
+    s->rcpt_count = 0;
+    buf_reset(&s->lists->clean);
+    for (size_t at = 0, place = 0; record_next(r, &at, &e); place = at)
+        read_entry(s, &e, place, &at);
     s->rcpts = s->rcpt_list;
+    s->ts = (int64_t)seen_number(s, F_all_ts);
     s->end = seen_has(s, F_all_end_ts) ? (int64_t)seen_number(s, F_all_end_ts) : s->ts;
     if (s->end < s->ts)
         s->end = s->ts;
@@ -225,7 +193,11 @@ bool seen_is(const struct seen *s, enum field f, const char *word)
 
 bool seen_next(const struct seen *s, enum field f, size_t *at, struct entry *ret)
 {
-    while (seen_has(s, f) && record_next(s->record, at, ret)) {
+    if (!seen_has(s, f))
+        return false;
+    if (*at < s->slots[f].first)
+        *at = s->slots[f].first;
+    while (*at < s->slots[f].behind && record_next(s->record, at, ret)) {
         if (ret->end)
             continue; /* of a group of ours that the caller has walked */
         if (ret->field == f)
@@ -234,6 +206,69 @@ bool seen_next(const struct seen *s, enum field f, size_t *at, struct entry *ret
             *at = record_group_after(s->record, *at);
     }
     return false;
+}
+
+static void read_command(const struct seen *s, struct seen_lists *l, size_t *at)
+{
+    struct entry e;
+    if (l->command_count == l->command_cap) {
+        l->command_cap = l->command_cap ? l->command_cap * 2 : 64;
+        l->commands = memory_resize(l->commands, l->command_cap * sizeof *l->commands);
+    }
+    struct seen_command *c = &l->commands[l->command_count++];
+    *c = (struct seen_command){.when = s->ts};
+    while (record_next(s->record, at, &e) && !e.end) {
+        if (e.field == F_command_at_us)
+            c->when = s->ts + (int64_t)(e.number * (uint64_t)CLOCK_US);
+        else if (e.field == F_command_verb)
+            c->verb = seen_clean(s, e.text);
+        else if (e.field == F_command_arg)
+            c->arg = seen_clean(s, e.text);
+        else if (e.field == F_command_text)
+            c->text = seen_clean(s, e.text);
+        else if (e.field == F_command_status)
+            c->status = seen_clean(s, e.text);
+        else if (e.field == F_command_rcode)
+            c->rcode = seen_clean(s, e.text);
+        else if (e.field == F_command_result)
+            c->result = e.text;
+        else if (e.field == F_command_code)
+            c->code = e.number;
+        else if (e.field == F_command_final_code)
+            c->final_code = e.number;
+        else if (e.field == F_command_frame)
+            c->frame = e.number;
+        else if (e.field == F_command_unsure)
+            c->unsure = true;
+        else if (e.field == F_command_secret)
+            c->secret = true;
+    }
+}
+
+const struct seen_command *seen_commands(const struct seen *s, size_t *count)
+{
+    struct seen_lists *l = s->lists;
+    struct entry e;
+    if (l->commands_turn != s->turn) {
+        l->commands_turn = s->turn;
+        l->command_count = 0;
+        for (size_t at = 0; seen_next(s, F_session_commands, &at, &e);)
+            read_command(s, l, &at);
+    }
+    *count = l->command_count;
+    return l->commands;
+}
+
+bool seen_may_have(const struct seen *s, bool (*sort)(struct bytes verb))
+{
+    struct entry e;
+    unsigned count = 0;
+    if (!seen_has(s, F_session_commands))
+        return false;
+    for (size_t at = 0; seen_next(s, F_session_verbs, &at, &e); count++)
+        if (sort(e.text))
+            return true;
+    return !count || count >= VERBS_MOST || seen_has(s, F_all_truncated);
 }
 
 uint64_t seen_count(const struct seen *s, enum field f, const char *key)

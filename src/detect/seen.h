@@ -36,8 +36,10 @@ struct seen_slot {
     uint64_t turn; /* valid where it is the seen's */
     uint64_t number;
     struct bytes text;
-    size_t inside; /* of a group */
+    size_t first, behind; /* places of the record: the first entry, and behind the last */
 };
+
+struct seen_lists; /* what is read when it is asked for */
 
 struct seen {
     const struct record *record;
@@ -48,18 +50,15 @@ struct seen {
     struct bytes uid, proto, sensor;
     uint64_t frame;
     unsigned quality; /* bits */
-    const struct seen_command *commands;
-    size_t command_count;
     const struct seen_rcpt *rcpts;
     size_t rcpt_count;
 
     /* its own */
     uint64_t turn;
-    size_t command_cap, rcpt_cap;
-    struct seen_command *command_list;
+    size_t rcpt_cap;
     struct seen_rcpt *rcpt_list;
     struct seen_slot slots[FIELD_COUNT];
-    struct buf *clean; /* texts that had to be changed */
+    struct seen_lists *lists;
 };
 
 void seen_init(struct seen *s);
@@ -73,6 +72,12 @@ bool seen_has(const struct seen *s, enum field f);
 struct bytes seen_text(const struct seen *s, enum field f);
 uint64_t seen_number(const struct seen *s, enum field f);
 bool seen_is(const struct seen *s, enum field f, const char *word);
+
+/* The commands of a session, read when they are first asked for. */
+const struct seen_command *seen_commands(const struct seen *s, size_t *count);
+
+/* May a verb of that sort be among them? The session's table of verbs says so, as long as it is whole. */
+bool seen_may_have(const struct seen *s, bool (*sort)(struct bytes verb));
 
 /* The next entry of f at the top level: items of TEXTS, WORDS, COUNTS, and the beginnings of GROUPS (`at` is then
    inside). Start with *at = 0. */

@@ -102,6 +102,12 @@ static int rule_of(const char *text, const char **behind)
 bool detect_settings_set(struct detect_settings *s, const char *text, struct error *err)
 {
     const char *behind;
+    bool none = !strcmp(text, "all=off");
+    if (none || !strcmp(text, "all=on")) {
+        for (unsigned k = 0; detectors[k]; k++)
+            s->silent[k] = none;
+        return true;
+    }
     int i = rule_of(text, &behind);
     if (i < 0)
         return error_set(err, "--set takes RULE.NAME=NUMBER or RULE=off, not '%s'; --rules lists the rules", text);

@@ -22,7 +22,7 @@ bool detect_settings_nets(struct detect_settings *s, const char *list, struct er
 bool detect_settings_domains(struct detect_settings *s, const char *list, struct error *err);
 bool detect_settings_servers(struct detect_settings *s, const char *list, struct error *err);
 
-/* RULE.NAME=VALUE: a threshold; RULE=off or on. */
+/* RULE.NAME=VALUE: a threshold; RULE=off or on; all=off or on. */
 bool detect_settings_set(struct detect_settings *s, const char *text, struct error *err);
 
 /* Is that address ours? What is not told is guessed: private, since such come from nowhere else, or near the other

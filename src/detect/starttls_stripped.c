@@ -45,9 +45,13 @@ static bool looks_masked(const struct seen *s, struct bytes *what)
         if (is_masked(*what))
             return true;
     }
-    for (size_t i = 0; i < s->command_count; i++) {
-        *what = s->commands[i].verb; /* XXXXXXXX was STARTTLS */
-        if (is_masked(*what) && what->len == 8 && !s->commands[i].arg.len && s->commands[i].code >= 500)
+    size_t count = 0;
+    const struct seen_command *commands = NULL;
+    if (seen_may_have(s, is_masked))
+        commands = seen_commands(s, &count);
+    for (size_t i = 0; i < count; i++) {
+        *what = commands[i].verb; /* XXXXXXXX was STARTTLS */
+        if (is_masked(*what) && what->len == 8 && !commands[i].arg.len && commands[i].code >= 500)
             return true;
     }
     *what = seen_text(s, F_session_banner);
@@ -86,9 +90,8 @@ static void speak(struct watch *w, const struct seen *s, enum sign sign, struct 
 
 static struct profile *of_site(struct watch *w, const struct seen *s, const struct host *site, bool make)
 {
-    char port[16];
-    int len = snprintf(port, sizeof port, "%" PRIu64, s->server_port);
-    struct key key = {.client = site, .server = &s->server, .name = bytes_of(port, (size_t)len)};
+    uint8_t port[2] = {(uint8_t)(s->server_port >> 8), (uint8_t)s->server_port};
+    struct key key = {.client = site, .server = &s->server, .name = bytes_of(port, sizeof port)};
     return make ? profile_get(w, &key, s) : profile_find(w, &key);
 }
 
@@ -116,7 +119,7 @@ static void see(struct watch *w, const struct seen *s)
     }
     if (!caps)
         return;
-    if (looks_masked(s, &what) && !offered) {
+    if (!offered && looks_masked(s, &what)) {
         speak(w, s, SIGN_MASKED, what);
         return;
     }

@@ -88,8 +88,7 @@ static void see(struct watch *w, const struct seen *s)
     char name[64], flags[300];
     struct profile *e = NULL;
     enum severity severity = SEVERITY_INFO;
-    int len = snprintf(name, sizeof name, "%.*s/%" PRIu64, SHOWN(s->uid), seen_number(s, F_message_index));
-    struct key key = {.client = &s->client, .server = &s->server, .name = bytes_of(name, (size_t)len)};
+    struct key key = {.client = &s->client, .server = &s->server};
     for (size_t at = 0; seen_next(s, F_message_parts, &at, &begin);) {
         struct part p;
         read_part(s, &at, &p);
@@ -98,8 +97,11 @@ static void see(struct watch *w, const struct seen *s)
         unsigned risk = COUNT_OF(p.flags, risky);
         if (!runs && !risk && !sly)
             continue;
-        if (!e)
+        if (!e) {
+            int len = snprintf(name, sizeof name, "%.*s/%" PRIu64, SHOWN(s->uid), seen_number(s, F_message_index));
+            key.name = bytes_of(name, (size_t)len);
             e = profile_get(w, &key, s);
+        }
         struct attachment *x = profile_data(e);
         bool loud = (runs && (hides || lies(p.flags, p.magic, p.mime))) || sly;
         enum severity one = loud ? SEVERITY_MEDIUM : SEVERITY_LOW;

@@ -196,6 +196,11 @@ static void settings(void **state)
     detect_settings_init(&s);
     assert_true(detect_settings_set(&s, "enumeration.names=7", &err));
     assert_true(detect_settings_set(&s, "open_relay=off", &err));
+    assert_true(detect_settings_set(&s, "all=off", &err) && s.silent[1] && s.silent[2]);
+    assert_true(detect_settings_set(&s, "enumeration=on", &err) && s.silent[1]);
+    assert_true(detect_settings_set(&s, "all=on", &err) && !s.silent[0] && !s.silent[1]);
+    assert_true(detect_settings_set(&s, "open_relay=off", &err));
+    assert_false(detect_settings_set(&s, "all=7", &err));
     assert_false(detect_settings_set(&s, "enumeration.name=7", &err));
     assert_false(detect_settings_set(&s, "enumeration.names=x", &err));
     assert_false(detect_settings_set(&s, "enumeration=7", &err));
