@@ -1,4 +1,4 @@
-/* Floods: their clients are in 10.0.0.0/8, which nobody else uses here. */
+/* Floods: their clients are in 10.0.0.0/8, which nobody else uses here; attackers in 20.0.0.0/8. */
 #include "flood.h"
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,8 @@
 #define BATCH        100u /* recipients that are pipelined */
 
 static const char *const NAMES[] = {"none",         "syn",     "idle-handshake", "idle-command", "one-octet",
-                                    "endless-line", "literal", "recipients",     "fragments"};
+                                    "endless-line", "literal", "recipients",     "fragments",    "logins",
+                                    "vrfy"};
 
 enum flood_kind flood_named(const char *name)
 {
@@ -40,6 +41,8 @@ int64_t flood_duration(const struct flood *f)
     case FLOOD_IDLE_HANDSHAKE:
     case FLOOD_IDLE_COMMAND:
     case FLOOD_FRAGMENTS:
+    case FLOOD_LOGINS:
+    case FLOOD_VRFY:
         return (int64_t)f->count * f->gap;
     case FLOOD_LITERAL:
         return (int64_t)f->count * f->gap * LITERAL_DATA;
@@ -57,7 +60,7 @@ static void tuple(const struct flood *f, uint64_t number, uint16_t port, struct 
     uint64_t v = (number * UINT64_C(0x9e3779b97f4a7c15) + f->seed) & ((UINT64_C(1) << TUPLE_BITS) - 1);
 
     memset(ends, 0, 2 * sizeof(*ends));
-    ends[0].ip[0] = 10;
+    ends[0].ip[0] = f->kind == FLOOD_LOGINS || f->kind == FLOOD_VRFY ? 20 : 10;
     for (size_t i = 0; i < 3; i++)
         ends[0].ip[1 + i] = (uint8_t)(v >> (15 + 16 - 8 * i));
     ends[0].port = (uint16_t)(32768 | (v & 32767));
@@ -114,9 +117,44 @@ static const struct step ONE_COMMAND[] = {
      "250-8BITMIME\r\n250 CHUNKING\r\n"},
     {0, TCP_ACK, ""}};
 
-/* One stage of the steps for each connection of a block, then the next stage. */
-static int64_t blocks(struct flood *f, struct frames *out, int64_t now, const struct step *steps, unsigned count)
+/* Eight # are the number of the connection. */
+static const struct step LOGIN[] = {{0, TCP_SYN, ""},
+                                    {1, TCP_SYN | TCP_ACK, ""},
+                                    {0, TCP_ACK, ""},
+                                    {1, TCP_ACK | TCP_PSH, "+OK ready\r\n"},
+                                    {0, TCP_ACK | TCP_PSH, "USER user########\r\n"},
+                                    {1, TCP_ACK | TCP_PSH, "+OK\r\n"},
+                                    {0, TCP_ACK | TCP_PSH, "PASS pass########\r\n"},
+                                    {1, TCP_ACK | TCP_PSH, "-ERR [AUTH] Authentication failed.\r\n"},
+                                    {0, TCP_ACK | TCP_RST, ""}};
+
+static const struct step VRFY[] = {{0, TCP_SYN, ""},
+                                   {1, TCP_SYN | TCP_ACK, ""},
+                                   {0, TCP_ACK, ""},
+                                   {1, TCP_ACK | TCP_PSH, "220 mx.example.org ESMTP ready\r\n"},
+                                   {0, TCP_ACK | TCP_PSH, "HELO pc\r\n"},
+                                   {1, TCP_ACK | TCP_PSH, "250 mx.example.org\r\n"},
+                                   {0, TCP_ACK | TCP_PSH, "VRFY name########\r\n"},
+                                   {1, TCP_ACK | TCP_PSH, "550 5.1.1 name########: User unknown\r\n"},
+                                   {0, TCP_ACK | TCP_RST, ""}};
+
+static size_t step_text(const struct step *step, uint64_t number, char to[static 256])
 {
+    size_t len = strlen(step->text);
+    char *place;
+
+    memcpy(to, step->text, len + 1);
+    place = strstr(to, "########");
+    for (unsigned i = 8; place != NULL && i > 0; i--, number /= 10)
+        place[i - 1] = (char)('0' + number % 10);
+    return len;
+}
+
+/* One stage of the steps for each connection of a block, then the next stage. */
+static int64_t blocks(struct flood *f, struct frames *out, int64_t now, uint16_t port, const struct step *steps,
+                      unsigned count)
+{
+    char text[256];
     uint64_t end = f->done + BLOCK < f->count ? f->done + BLOCK : f->count;
     const struct step *step = steps + f->stage;
     uint64_t sent[2] = {0, 0};
@@ -124,7 +162,7 @@ static int64_t blocks(struct flood *f, struct frames *out, int64_t now, const st
     for (unsigned i = 0; i < f->stage; i++)
         sent[steps[i].side] += strlen(steps[i].text);
     for (uint64_t i = f->done; i < end; i++)
-        send_one(f, out, now, i, 25, step->side, step->flags, sent, step->text, strlen(step->text));
+        send_one(f, out, now, i, port, step->side, step->flags, sent, text, step_text(step, i, text));
     if (++f->stage == count) {
         f->stage = 0;
         f->done = end;
@@ -285,9 +323,9 @@ int64_t flood_step(struct flood *f, struct frames *out, int64_t now)
         send_one(f, out, now, f->done, 25, 0, TCP_SYN, none, NULL, 0);
         return ++f->done == f->count ? -1 : now + f->gap;
     case FLOOD_IDLE_HANDSHAKE:
-        return blocks(f, out, now, HANDSHAKE, sizeof(HANDSHAKE) / sizeof(*HANDSHAKE));
+        return blocks(f, out, now, 25, HANDSHAKE, sizeof(HANDSHAKE) / sizeof(*HANDSHAKE));
     case FLOOD_IDLE_COMMAND:
-        return blocks(f, out, now, ONE_COMMAND, sizeof(ONE_COMMAND) / sizeof(*ONE_COMMAND));
+        return blocks(f, out, now, 25, ONE_COMMAND, sizeof(ONE_COMMAND) / sizeof(*ONE_COMMAND));
     case FLOOD_ENDLESS_LINE:
         return endless_line(f, out, now);
     case FLOOD_LITERAL:
@@ -296,6 +334,10 @@ int64_t flood_step(struct flood *f, struct frames *out, int64_t now)
         return recipients(f, out, now);
     case FLOOD_FRAGMENTS:
         return fragments(f, out, now);
+    case FLOOD_LOGINS:
+        return blocks(f, out, now, 110, LOGIN, sizeof(LOGIN) / sizeof(*LOGIN));
+    case FLOOD_VRFY:
+        return blocks(f, out, now, 25, VRFY, sizeof(VRFY) / sizeof(*VRFY));
     }
     return -1;
 }

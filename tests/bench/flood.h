@@ -14,7 +14,9 @@ enum flood_kind {
     FLOOD_ENDLESS_LINE,   /* so many octets of lines without an end */
     FLOOD_LITERAL,        /* so many connections with an IMAP literal that promises 4 GB */
     FLOOD_RECIPIENTS,     /* so many RCPT in one transaction */
-    FLOOD_FRAGMENTS       /* so many fragments of datagrams that are never whole */
+    FLOOD_FRAGMENTS,      /* so many fragments of datagrams that are never whole */
+    FLOOD_LOGINS,         /* so many addresses, each with a login that fails */
+    FLOOD_VRFY            /* so many addresses, each with a VRFY */
 };
 
 struct flood {

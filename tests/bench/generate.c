@@ -71,7 +71,8 @@ static const char HELP[] =
     "  --truth FILE             what is in it, as JSON; check_facts.py compares\n"
     "  --flood KIND:NUMBER      syn, idle-handshake, idle-command, literal: so many connections; endless-line: "
     "octets;\n"
-    "                           one-octet: segments; recipients; fragments. Real sessions go on beside it\n";
+    "                           one-octet: segments; recipients; fragments; logins, vrfy: attackers. Real sessions\n"
+    "                           go on beside it\n";
 
 static uint64_t number(const char *text)
 {
