@@ -8,7 +8,7 @@
 #include "recipient.h"
 #include "relay.h"
 
-enum { NAMES, DISCLOSED, VAGUE }; /* sets: asked for, disclosed, answered by 252 */
+enum { NAMES, DISCLOSED, VAGUE, LISTED }; /* sets: asked for, disclosed, answered by 252, told by EXPN of others */
 enum { VRFY_NAMES, RCPT_NAMES, RCPT_UNKNOWN };
 
 struct enumeration {
@@ -37,6 +37,27 @@ static bool confirms(const struct seen_command *c, bool expn)
     return c->code == 250 || (!expn && (c->code == 251 || c->code == 551));
 }
 
+static struct bytes local_part(struct bytes addr)
+{
+    return bytes_part(addr, 0, bytes_index(addr, '@'));
+}
+
+/* Whoever is on a list, or behind an alias: an address in each line, in angle brackets. */
+static void see_listed(struct watch *w, struct profile *e, const struct seen_command *c)
+{
+    struct bytes asked = local_part(bare_name(c->arg));
+    for (size_t at = 0; at < c->text.len;) {
+        struct bytes line = bytes_part(c->text, at, c->text.len);
+        line = bytes_part(line, 0, bytes_index(line, '\n'));
+        at += line.len + 1;
+        size_t open = bytes_index(line, '<');
+        struct bytes addr = bytes_part(line, open, line.len);
+        addr = bare_name(bytes_part(addr, 0, bytes_index(addr, '>') + 1));
+        if (open < line.len && addr.len && !bytes_equal_nocase(local_part(addr), asked))
+            profile_add(w, e, LISTED, tally_hash_nocase(addr));
+    }
+}
+
 /* 252 says nothing, unless the same server also says no to others: then it says yes. */
 static uint64_t disclosed(const struct profile *e)
 {
@@ -61,9 +82,11 @@ static void see_vrfy(struct watch *w, const struct seen *s, struct profile *e, c
     profile_event(w, e, s, c->when);
     *(expn ? &x->expn : &x->vrfy) += 1;
     bool fresh = profile_add(w, e, NAMES, name);
-    if (!c->unsure && confirms(c, expn))
+    if (!c->unsure && confirms(c, expn)) {
         profile_add(w, e, DISCLOSED, name);
-    else if (!c->unsure && c->code == 252)
+        if (expn)
+            see_listed(w, e, c);
+    } else if (!c->unsure && c->code == 252)
         profile_add(w, e, VAGUE, name);
     x->negative += !c->unsure && (c->code == 550 || c->code == 553);
     if (fresh || !profile_has_spoken(e))
@@ -187,6 +210,7 @@ static void tell(const struct watch *w, const struct profile *e, struct finding 
 {
     const struct enumeration *x = profile_data_of(e);
     char span[SPAN_SIZE];
+    uint64_t listed = profile_distinct(e, LISTED);
     const char *method = x->vrfy ? "VRFY" : x->expn ? "EXPN" : "RCPT";
     const char *more = (x->vrfy && x->expn) ? " and EXPN" : (x->vrfy || x->expn) && x->rcpt ? " and RCPT" : "";
     f->subject = SUBJECT_CLIENT_IP;
@@ -196,9 +220,14 @@ static void tell(const struct watch *w, const struct profile *e, struct finding 
     finding_detail(f, "expn", x->expn);
     finding_detail(f, "rcpt", x->rcpt);
     finding_detail(f, "disclosed", disclosed(e));
+    finding_detail(f, "listed", listed);
     finding_detail(f, "unknown", x->unknown + x->negative);
-    snprintf(f->reason, sizeof f->reason, "%" PRIu64 " different name%s asked for by %s%s in %s; %" PRIu64 " disclosed",
-             f->distinct, f->distinct == 1 ? "" : "s", method, more, span_text(profile_age(e), span), disclosed(e));
+    int n = snprintf(f->reason, sizeof f->reason,
+                     "%" PRIu64 " different name%s asked for by %s%s in %s; %" PRIu64 " disclosed", f->distinct,
+                     f->distinct == 1 ? "" : "s", method, more, span_text(profile_age(e), span), disclosed(e));
+    if (listed && n > 0 && (size_t)n < sizeof f->reason)
+        snprintf(f->reason + n, sizeof f->reason - (size_t)n, ", and %" PRIu64 " address%s on lists", listed,
+                 listed == 1 ? "" : "es");
 }
 
 const struct detector enumeration_detector = {
@@ -218,7 +247,8 @@ const struct detector enumeration_detector = {
         "Five different names by VRFY or EXPN within ten minutes, or ten by RCPT of which most are refused as "
         "unknown, or five refused and no content ever sent. All connections of one client to one server count "
         "together. A name counts as disclosed by 250, 251 or 551, by 252 where other names are refused, and by an "
-        "accepted RCPT of a transaction without content. A user is unknown by the codes, or by the words of servers "
+        "accepted RCPT of a transaction without content; addresses that EXPN tells of lists and aliases are counted "
+        "apart. A user is unknown by the codes, or by the words of servers "
         "that give none, as Exim; addresses with a route in them are relay_probe's. It is medium, and high once a name "
         "was disclosed; a single VRFY from outside is info.",
     .traps = "Old list software asks VRFY before it sends: info while it sends to half of the names or more. "

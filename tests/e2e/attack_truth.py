@@ -109,6 +109,8 @@ def logins(client):
 # --- what mailtap should say ---
 
 NAMES = dict(line.split() for line in (folder / "names").read_text().splitlines())
+LISTS = {name: users.replace(",", " ").split() for name, users in (
+    line.split(":") for line in (folder / "lists").read_text().splitlines())}
 SERVED_BY = {"closed": "closed", "open": "open", "misused": "open", "kept": "open"}
 attacks = [Attack(line) for line in (folder / "attacks.list").read_text().splitlines()]
 expected = {}  # by rule, entity and server
@@ -155,8 +157,9 @@ def expect_enumeration(a, role):
         check(a.name, "names found, by Postfix' log", done[a.method.lower()], len(found))
     if a.tool == "nmap" and a.method == "RCPT":
         check(a.name, "names asked for, by nmap's trace", len(transactions(a.output)), asked)
-    expect("enumeration", a.client, a.server, "high", count=asked, disclosed=len(found), unknown=asked - len(found),
-           **{a.method.lower(): asked})
+    behind = {user for name in found if a.method == "EXPN" for user in LISTS.get(name, ())}
+    expect("enumeration", a.client, a.server, "high", count=asked, disclosed=len(found), listed=len(behind),
+           unknown=asked - len(found), **{a.method.lower(): asked})
 
 
 def expect_guessing(a, failed):

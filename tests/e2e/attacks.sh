@@ -92,8 +92,8 @@ END
 # shown a list of users that has the one it was built for.
 exim_unpack() {
     mkdir "$folder/exim-package"
-    (cd "$folder/exim-package" && timeout 60 apt-get -qq download exim4-daemon-light && dpkg-deb -x exim4-daemon-light_*.deb .) \
-        >"$folder/exim-unpack.err" 2>&1 || return 1
+    (cd "$folder/exim-package" && timeout 60 apt-get -qq download exim4-daemon-light && dpkg-deb -x exim4-daemon-light_*.deb . &&
+        ! ldd usr/sbin/exim4 | grep 'not found') >"$folder/exim-unpack.err" 2>&1 || return 1
     { cat /etc/passwd; echo "Debian-exim:x:$(id -u nobody):$(id -g nobody)::/nonexistent:/usr/sbin/nologin"; } >"$folder/passwd"
     { cat /etc/group; echo "Debian-exim:x:$(id -g nobody):"; } >"$folder/group"
 }
@@ -132,7 +132,7 @@ begin routers
 lists:
   driver = redirect
   domains = +ours
-  data = \${lookup{\$local_part}lsearch{$folder/exim-lists}}
+  data = \${lookup{\$local_part}lsearch{$folder/lists}}
 users:
   driver = accept
   domains = +ours
@@ -159,7 +159,6 @@ login:
   server_condition = \${if and{{eq{\$auth1}{alice}}{eq{\$auth2}{wonderland}}}}
   server_set_id = \$auth1
 END
-    printf 'staff: alice, bob\noffice: carol, dave\nsales: erin\n' >"$folder/exim-lists"
     ip netns exec $servers unshare -m bash -c 'mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/group" /etc/group &&
         exec "$1/exim-package/usr/sbin/exim4" -C "$1/exim.conf" -bdf' exim "$folder" >"$folder/exim.err" 2>&1 &
     processes="$processes $!"
@@ -231,6 +230,7 @@ alerts() { # NDJSON
 
 certificate || fail 'no certificate could be made'
 { network && addresses; } || skip 'no veth pair can be made here'
+printf 'staff: alice, bob\noffice: carol, dave\nsales: erin\n' >"$folder/lists"
 exim_unpack &
 exim_unpacks=$!
 dovecot_serves
