@@ -82,11 +82,14 @@ static void consume(struct session *s, struct tls *t, enum side side, struct inp
 {
     struct direction *d = &t->side[side];
     struct chunk chunk;
+    uint64_t from = input_at(below);
     while (!d->begun)
         if (!take_clear(s, t, side, below))
             return;
     while (is_past_handshake(t) || (side == SERVER && t->early_waits) || !session_behind(s, side)) {
         if (t->keys != KEYS_NONE && tls_is_protected(t, side, below)) {
+            if (input_at(below) != from)
+                return; /* what comes out has the mark of what is first when we are called */
             enum unlock unlock = tls_unlock(s, t, side);
             if (unlock == UNLOCK_WAIT || (unlock == UNLOCK_DONE && tls_read_on(s, t, side, below, out)))
                 return;
@@ -255,6 +258,11 @@ static void close(struct session *s, void *state)
         write_record(s, t);
 }
 
+static uint64_t settled(const void *state, enum side side, uint64_t at)
+{
+    return tls_settled(state, side, at);
+}
+
 static void release(void *state)
 {
     struct tls *t = state;
@@ -274,6 +282,7 @@ const struct filter tls_filter = {
     .in_place = true,
     .pass = pass,
     .close = close,
+    .settled = settled,
     .held = held,
     .release = release,
 };
@@ -284,6 +293,7 @@ const struct filter tls_anonymous_filter = {
     .in_place = true,
     .pass = pass_anonymous,
     .close = close,
+    .settled = settled,
     .held = held,
     .release = release,
 };

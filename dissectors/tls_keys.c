@@ -31,6 +31,7 @@ struct half { /* one direction */
     bool early_read;          /* the opener is for early data */
     bool early_lost;          /* it is of the dialogue, or may be, but cannot be read */
     uint64_t early_octets;    /* of that */
+    uint64_t early_at;        /* where it begins */
     unsigned tolerated;
     unsigned updates; /* KeyUpdate messages that were followed */
     uint64_t next;    /* the place where the record behind the last that was read began */
@@ -274,7 +275,7 @@ static bool open_record(struct session *s, struct tls *t, enum side side, struct
         return false;
     if (half->early_octets > EARLY_END) {
         t->no_key = "no_key";
-        session_skip(s, side, half->early_octets - EARLY_END);
+        session_skip(s, side, half->early_at, half->early_octets - EARLY_END);
     }
     half->early_octets = 0;
     half->opened = true;
@@ -343,15 +344,15 @@ static bool try_next_keys(struct session *s, struct tls *t, enum side side, stru
 }
 
 /* A record was opened behind a loss: how much of the dialogue is lost there? False: that cannot be told. */
-static bool tell_lost(struct session *s, struct tls *t, enum side side, uint64_t octets, uint64_t records,
-                      bool new_keys)
+static bool tell_lost(struct session *s, struct tls *t, enum side side, uint64_t from, uint64_t octets,
+                      uint64_t records, bool new_keys)
 {
     size_t overhead = tls_opener_overhead(t->unlocked->half[side].opener) + TLS_HEADER_SIZE;
     if (new_keys) /* what was lost before these keys is of no dialogue */
         return !records;
     if (octets < records * overhead || (octets && !records))
         return false;
-    session_skip(s, side, octets - records * overhead);
+    session_skip(s, side, from, octets - records * overhead);
     return true;
 }
 
@@ -383,7 +384,7 @@ static bool hunt(struct session *s, struct tls *t, enum side side, struct input 
     bool new_keys = !found && try_next_keys(s, t, side, below, out, record, &ahead);
     if (!found && !new_keys) {
         pass_over(t, side, below, 1);
-    } else if (!tell_lost(s, t, side, lost, ahead, new_keys)) {
+    } else if (!tell_lost(s, t, side, from, lost, ahead, new_keys)) {
         out->len = 0;
         go_blind(s, t, side);
     }
@@ -450,6 +451,8 @@ static bool tolerate(struct session *s, struct tls *t, enum side side, struct in
     size_t overhead = tls_opener_overhead(half->opener) + TLS_HEADER_SIZE;
     if (half->opened || !half->tolerant || half->tolerated++ == TOLERATED)
         return not_opened(s, t, side);
+    if (!half->early_octets)
+        half->early_at = input_at(below);
     half->early_octets += half->early_lost && len > overhead ? len - overhead : 0;
     take(s, t, side, below, len);
     return true;
@@ -499,5 +502,12 @@ void tls_spoiled(struct session *s, struct tls *t, enum side side)
     }
     tls_opener_skip(half->opener);
     half->next = d->record.at + len;
-    session_skip(s, side, len - overhead);
+    session_skip(s, side, d->record.at, len - overhead);
+}
+
+uint64_t tls_settled(const struct tls *t, enum side side, uint64_t at)
+{
+    const struct direction *d = &t->side[side];
+    uint64_t next = t->unlocked ? t->unlocked->half[side].next : 0;
+    return next && d->adrift && !d->blind && next < at ? next : at;
 }

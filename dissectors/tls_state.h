@@ -90,6 +90,9 @@ bool tls_read_on(struct session *s, struct tls *t, enum side side, struct input 
 /* The record that was walked over could not be opened, and so many octets of it are gone. */
 void tls_spoiled(struct session *s, struct tls *t, enum side side);
 
+/* Where the last record ended that was read, while the next one is looked for; else `at`. */
+uint64_t tls_settled(const struct tls *t, enum side side, uint64_t at);
+
 size_t tls_unlocked_held(const struct unlocked *u);
 void tls_unlocked_free(struct unlocked *u); /* null is nothing */
 

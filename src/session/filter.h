@@ -24,6 +24,10 @@ struct filter {
     /* The conversation is over: record what is unfinished. Null: nothing to say. */
     void (*close)(struct session *s, void *state);
 
+    /* Up to where what stands below that side is settled, for who waits above: `at`, the place it has read to, or less
+       while it looks for what comes behind a loss. Null: `at`. */
+    uint64_t (*settled)(const void *state, enum side side, uint64_t at);
+
     /* The memory of what the state owns (memory_cost() of each block), without the state itself; it stays where it is
        when the state moves. Null: nothing. */
     size_t (*held)(const void *state);
@@ -53,8 +57,9 @@ void session_unfilter(struct session *s);
 /* What comes out of it from here on is read with keys: records say so, and that it travels inside TLS. */
 void session_decrypted(struct session *s);
 
-/* About so many octets of that side are lost to what stands above: a gap there, before what pass() lets out. */
-void session_skip(struct session *s, enum side side, uint64_t len);
+/* About so many octets of that side are lost to what stands above: a gap there, before what pass() lets out. `at`: the
+   place below the filter where that begins, for what was lost with it is told by places. */
+void session_skip(struct session *s, enum side side, uint64_t at, uint64_t len);
 
 /* From here on nothing of either side comes out of the filter: whoever waits for it waits in vain. */
 void session_opaque(struct session *s);

@@ -527,7 +527,7 @@ static void close_inputs(struct session *s)
     }
 }
 
-void session_skip(struct session *s, enum side side, uint64_t len)
+void session_skip(struct session *s, enum side side, uint64_t at, uint64_t len)
 {
     unsigned i = 0;
     struct mark first;
@@ -538,7 +538,7 @@ void session_skip(struct session *s, enum side side, uint64_t len)
     struct input *below = &s->layers[i].below[side], *above = input_above(s, i, side);
     if (!input_unread(below, &first))
         first = below->last_read;
-    struct origin origin = {first.at, first.seen, first.seen, first.when, first.frame};
+    struct origin origin = {at, first.seen, first.seen, first.when, first.frame};
     input_feed_gap(above, len, &origin);
     s->skipped = true;
     s->changes++;
@@ -570,6 +570,8 @@ static bool pass_layer(struct session *s, unsigned i, enum side side)
         input_feed(above, buf_bytes(&out), &origin, !l->filter->in_place);
         input_keep(above);
         above->end = input_at(below); /* places are those below the filter */
+        if (l->filter->settled)
+            above->end = l->filter->settled(l->state, side, above->end);
     }
     buf_release(&out);
     return moved;

@@ -144,6 +144,7 @@ END
     cat >"$own/master.cf" <<END
 smtp       inet  n - n - - smtpd
 submission inet  n - n - - smtpd
+smtps      inet  n - n - - smtpd -o smtpd_tls_wrappermode=yes
 pickup     unix  n - n 60 1 pickup
 cleanup    unix  n - n - 0 cleanup
 qmgr       unix  n - n 300 1 qmgr
@@ -173,6 +174,26 @@ postfix_started() {
     for pid in $starting; do
         wait "$pid" || fail 'Postfix does not start'
     done
+}
+
+# Exim cannot be installed beside Postfix: it is unpacked.
+exim_unpack() {
+    mkdir "$folder/exim-package"
+    (cd "$folder/exim-package" && timeout 60 apt-get -qq download exim4-daemon-light && dpkg-deb -x exim4-daemon-light_*.deb .) \
+        >"$folder/exim-unpack.err" 2>&1 || return 1
+    { cat /etc/passwd; echo "Debian-exim:x:$(id -u nobody):$(id -g nobody)::/nonexistent:/usr/sbin/nologin"; } >"$folder/passwd"
+    { cat /etc/group; echo "Debian-exim:x:$(id -g nobody):"; } >"$folder/group"
+}
+
+# Its configuration comes from standard input. It finds its user in a file of ours: what `ip netns exec` runs has its own
+# mounts.
+exim_run() {
+    mkdir "$folder/exim"
+    chown nobody:nogroup "$folder/exim"
+    cat - >"$folder/exim.conf"
+    ip netns exec $servers sh -c 'mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/group" /etc/group &&
+        exec "$1/exim-package/usr/sbin/exim4" -C "$1/exim.conf" -bdf' exim "$folder" >"$folder/exim.err" 2>&1 &
+    processes="$processes $!"
 }
 
 answers() { # ADDRESS PORT
