@@ -170,6 +170,7 @@ attack() {
     echo "$1 $2 $attacker.$3 $4 $5 $6" >>"$folder/attacks.list"
     ip netns exec $clients timeout 40 "${@:7}" >"$folder/attacks/$1" 2>&1 &
     attacks="$attacks $!"
+    processes="$processes $!"
 }
 
 scan() { # NAME FROM SERVER PORT SCRIPT METHOD ARGUMENTS
@@ -188,6 +189,7 @@ mail() { # NAME FROM SERVER RECIPIENT
 
 attacks_run() {
     local relay=smtp-open-relay.domain=far.example users="smtp-enum-users.domain=example.org,userdb=$folder/names-"
+    local before=$processes
     attacks=
     mkdir "$folder/attacks"
     scan relay-scan-closed 11 $closed 25 smtp-open-relay RCPT $relay
@@ -222,6 +224,7 @@ attacks_run() {
     scan brute-imap 33 $closed 143 imap-brute LOGIN "$brute"
     scan ntlm 34 $ntlm 25 smtp-ntlm-info AUTH smtp.domain=client.example.net
     wait $attacks
+    processes=$before
 }
 
 alerts() { # NDJSON
