@@ -283,6 +283,10 @@ static void add_stats(struct summary *s, const struct record *r)
             word_copy(c->name, sizeof c->name, e.text);
         }
     }
+    struct entry e;
+    for (size_t at = 0; fields_item(r, F_stats_records, &at, &e);)
+        if (bytes_equal(e.text, BYTES("alerts_suppressed")))
+            s->suppressed = e.number;
 }
 
 static void summary_open(void *state, bool colour)

@@ -101,6 +101,7 @@ struct summary {
     uint64_t missed_octets, acked_unseen_octets, messages_cut, tls_octets, handshakes, handshakes_failed;
     struct summary_counter counters[SUMMARY_COUNTERS];
     size_t counter_count;
+    uint64_t suppressed; /* alerts */
     struct fields fields, group;
 };
 

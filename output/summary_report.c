@@ -398,12 +398,16 @@ static void write_alerts(struct report *r)
     struct topk_entry top[ALERTS];
     size_t count = topk_top(r->s->alerts, top, ALERTS);
     struct table t;
-    if (!count)
+    if (!count && !r->s->suppressed)
         return;
     table_init(&t, "lr");
     for (size_t i = 0; i < count; i++) {
         plain_add(table_cell(&t), top[i].key, SUMMARY_WORD_SIZE);
         table_number(&t, top[i].count);
+    }
+    if (r->s->suppressed) {
+        table_text(&t, "(suppressed)");
+        table_number(&t, r->s->suppressed);
     }
     heading(r, "Alerts (mailtap --explain RULE)");
     finish_table(r, &t);

@@ -159,6 +159,24 @@ static void take_settled(struct recorder *r, struct record *record)
     write_alerts(r);
 }
 
+/* Inbound, outbound and so on, where we were told what is ours. */
+static void put_direction(const struct recorder *r, struct record *record)
+{
+    struct host client, server;
+    unsigned found = 0;
+    struct entry e;
+    if (!r->options->detect.local_net_count)
+        return;
+    for (size_t at = 0; found != 3 && record_next(record, &at, &e);) {
+        if (e.field == F_all_client_ip && host_parse(e.text, &client))
+            found |= 1;
+        if (e.field == F_all_server_ip && host_parse(e.text, &server))
+            found |= 2;
+    }
+    if (found == 3)
+        record_word(record, F_all_direction, settings_direction(&r->options->detect, &client, &server));
+}
+
 static void take_record(struct recorder *r, struct record *record)
 {
     secret_counts_take(r->secrets, record);
@@ -169,6 +187,7 @@ static void take_record(struct recorder *r, struct record *record)
     else if (o->interface_count == 1 && !record_has(record, F_all_iface))
         record_text(record, F_all_iface, bytes_of_string(o->interfaces[0]));
     visits_see(r->visits, record);
+    put_direction(r, record);
     if (r->index)
         record = extract_index_take(r->index, record);
     take_settled(r, record);
@@ -362,11 +381,38 @@ void recorder_stored(struct recorder *r, struct record *record)
     }
 }
 
+/* How many alerts there are now, in place of how many there were when the records were written; else as it was. */
+static struct record *count_anew(struct recorder *r, const struct record *was)
+{
+    static const char *const keys[2] = {"alert", "alerts_suppressed"};
+    struct record *now = record_new(KIND_stats, &r->options->engine.limits);
+    struct detection_counts counts;
+    struct entry e;
+    bool missing[2] = {true, true};
+    detection_counts(r->detection, &counts);
+    const uint64_t values[2] = {r->records[KIND_alert], counts.suppressed};
+    for (size_t at = 0; record_next(was, &at, &e);) {
+        for (int i = 0; i < 2; i++)
+            if (!e.end && e.field == F_stats_records && bytes_equal(e.text, bytes_of_string(keys[i]))) {
+                e.number = values[i];
+                missing[i] = false;
+            }
+        if (e.end || e.field != F_stats_records || e.number)
+            record_copy(now, &e);
+    }
+    for (int i = 0; i < 2; i++)
+        if (missing[i] && values[i])
+            record_count(now, F_stats_records, bytes_of_string(keys[i]), values[i]);
+    return now;
+}
+
 bool recorder_close_stored(struct recorder *r, struct error *err)
 {
     finish_detection(r, NULL);
-    if (r->held)
-        write_record(r, r->held);
+    if (r->held) {
+        write_record(r, count_anew(r, r->held));
+        record_free(r->held);
+    }
     r->held = NULL;
     return close_outputs(r, err);
 }

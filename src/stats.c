@@ -116,6 +116,7 @@ static struct record *build(struct stats *s, const struct stats_span *span, cons
     add_flows(r, &now->engine, &before->engine);
     for (unsigned k = 0; k < KINDS; k++)
         count(r, F_stats_records, kind_name((enum kind)k), now->records[k], before->records[k]);
+    count(r, F_stats_records, "alerts_suppressed", now->detection.suppressed, before->detection.suppressed);
     count(r, F_stats_errors, "inputs_damaged", now->inputs_damaged, before->inputs_damaged);
     count(r, F_stats_errors, "inputs_unreadable", now->inputs_unreadable, before->inputs_unreadable);
     count(r, F_stats_errors, "records_dropped", now->records_dropped, before->records_dropped);

@@ -421,6 +421,8 @@ static bool setting_word(struct dialogue_file *d, struct bytes name, struct byte
         texts_add(&d->mail_servers, value);
     } else if (bytes_equal(name, BYTES("set"))) {
         texts_add(&d->set, value);
+    } else if (bytes_equal(name, BYTES("suppress"))) {
+        texts_add(&d->suppress, value);
     } else if (bytes_equal(name, BYTES("key"))) {
         texts_add(&d->keys, value);
         bytes_word(&value);
@@ -628,6 +630,7 @@ void dialogue_file_release(struct dialogue_file *d)
     texts_release(&d->local_domains);
     texts_release(&d->mail_servers);
     texts_release(&d->set);
+    texts_release(&d->suppress);
     texts_release(&d->keep);
     texts_release(&d->keys);
     texts_release(&d->secrets);

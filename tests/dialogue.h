@@ -70,7 +70,7 @@ struct dialogue_file {
     struct mail_settings mail; /* without hashes, unless they are asked for */
     struct limits limits;
 
-    struct texts local_nets, local_domains, mail_servers, set; /* as the options of mailtap */
+    struct texts local_nets, local_domains, mail_servers, set, suppress; /* as the options of mailtap */
 
     struct texts keep;    /* keys that the normal form keeps though it drops them by default */
     struct texts keys;    /* lines of a key log */

@@ -61,6 +61,8 @@ static void site_settings(struct detect_settings *s, const struct dialogue_file 
         detect_settings_servers(s, d->mail_servers.list[i], &err);
     for (size_t i = 0; d && i < d->set.count; i++)
         detect_settings_set(s, d->set.list[i], &err);
+    for (size_t i = 0; d && i < d->suppress.count; i++)
+        detect_settings_suppress(s, d->suppress.list[i], &err);
     if (err.text[0] != 0) {
         fprintf(stderr, "%s\n", err.text);
         abort();

@@ -32,6 +32,11 @@ void *memory_resize(void *block, size_t size)
     return checked(realloc(block, size ? size : 1));
 }
 
+void *memory_more(void *list, size_t count, size_t item)
+{
+    return count & (count - 1) ? list : memory_resize(list, (count ? 2 * count : 1) * item);
+}
+
 char *memory_string(const char *text)
 {
     return checked(strdup(text));

@@ -9,6 +9,9 @@ void *memory_get(size_t size);                 /* zeroed; the caller frees with 
 void *memory_resize(void *block, size_t size); /* as realloc */
 char *memory_string(const char *text);         /* a copy */
 
+/* The list with room for one item more than `count`: twice as many at a time. */
+void *memory_more(void *list, size_t count, size_t item);
+
 /* What a block of that size costs with the common allocator, whose blocks have 8 octets more and are multiples of 16; 0
    for 0. */
 static inline size_t memory_cost(size_t size)

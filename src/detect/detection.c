@@ -37,6 +37,8 @@ struct profile {
     struct host client, server;
     uint32_t held;    /* octets of memory in all */
     uint32_t written; /* alerts */
+    uint32_t kept;    /* alerts kept back before */
+    struct excuses excuses;
     uint16_t name_len, name_at;
     uint8_t rule, evidence_count, quality;
     uint8_t severity, confidence, told_severity, told_confidence;
@@ -63,7 +65,7 @@ struct detection {
     struct seen seen;
     struct profile **buckets;
     size_t bucket_count, entities, memory;
-    uint64_t seed, forgotten;
+    uint64_t seed, forgotten, suppressed;
     int64_t now, looked; /* the latest time seen, and when entities were last looked through for their age */
     struct profile *first_waiting, **last_waiting;
     struct record **alerts;
@@ -139,6 +141,31 @@ static uint64_t count_of(const struct watch *w, const struct profile *e)
     return f.count;
 }
 
+static bool is_worse(const struct watch *w, const struct profile *e)
+{
+    return e->severity > e->told_severity || e->confidence > e->told_confidence || count_of(w, e) >= 4 * e->told;
+}
+
+static void told(struct profile *e, uint64_t count)
+{
+    e->told = count;
+    e->told_severity = e->severity;
+    e->told_confidence = e->confidence;
+}
+
+/* Speaks, or is kept back: then it counts as told, until something happens that no suppression fits. */
+static void speak_up(struct watch *w, struct profile *e)
+{
+    bool more = (!e->spoken && !e->kept) || is_worse(w, e);
+    if (!e->excuses.count && (more || !e->spoken)) {
+        speak(w, e, e->spoken ? "update" : "new");
+    } else if (more) {
+        told(e, count_of(w, e));
+        e->kept++;
+        w->detection->suppressed++;
+    }
+}
+
 /* What wanted to speak does, in the order in which it first wanted to. */
 static void hear(struct detection *d)
 {
@@ -146,14 +173,10 @@ static void hear(struct detection *d)
     d->first_waiting = NULL;
     d->last_waiting = &d->first_waiting;
     for (; e; e = next) {
-        struct watch *w = &d->watches[e->rule];
         next = e->waiting;
         e->waiting = NULL;
         e->wants = false;
-        if (!e->spoken)
-            speak(w, e, "new");
-        else if (e->severity > e->told_severity || e->confidence > e->told_confidence || count_of(w, e) >= 4 * e->told)
-            speak(w, e, "update");
+        speak_up(&d->watches[e->rule], e);
     }
 }
 
@@ -379,7 +402,15 @@ uint64_t profile_events(const struct profile *e)
 
 void profile_event(struct watch *w, struct profile *e, const struct seen *s, int64_t when)
 {
-    (void)w;
+    const struct detect_settings *settings = w->detection->settings;
+    if (settings->suppression_count) {
+        const struct host *server = e->has_server ? &e->server : &s->server;
+        bool known = e->has_server || seen_has(s, F_all_server_ip);
+        struct happening h = {.rule = w->index, .server = known ? server : NULL, .when = when};
+        h.client = seen_has(s, F_all_client_ip) ? &s->client : NULL;
+        h.user = s->kind == KIND_auth ? seen_text(s, F_auth_user) : h.user;
+        excuses_event(&e->excuses, settings->suppressions, settings->suppression_count, !e->events, &h);
+    }
     if (!e->begun || when < e->first)
         e->first = when;
     if (!e->events || when > e->last)
@@ -461,7 +492,7 @@ void profile_command(struct watch *w, struct profile *e, const struct seen *s, c
 
 bool profile_has_spoken(const struct profile *e)
 {
-    return e->spoken || e->wants;
+    return e->spoken || e->wants || e->kept;
 }
 
 uint64_t watch_threshold(const struct watch *w, unsigned index)
@@ -559,6 +590,10 @@ static void put_envelope(struct record *r, const struct watch *w, const struct p
         if (!e->port_differs && e->server_port)
             record_number(r, F_all_server_port, e->server_port);
     }
+    const struct detect_settings *site = w->detection->settings;
+    const char *direction = e->has_client && e->has_server ? settings_direction(site, &e->client, &e->server) : NULL;
+    if (direction)
+        record_word(r, F_all_direction, direction);
     for (unsigned i = 0; quality_names[i]; i++)
         if (e->quality >> i & 1)
             record_word(r, F_all_quality, quality_names[i]);
@@ -603,15 +638,15 @@ static void speak(struct watch *w, struct profile *e, const char *state)
         record_number(r, F_alert_distinct, f.distinct);
     if (f.threshold)
         record_number(r, F_alert_threshold, f.threshold);
+    if (e->kept)
+        record_number(r, F_alert_suppressed, e->kept);
     for (unsigned i = 0; i < f.detail_count; i++)
         record_count(r, F_alert_details, bytes_of_string(f.details[i].key), f.details[i].number);
     record_text(r, F_alert_reason, bytes_of_string(f.reason));
     put_items(r, F_alert_mitre, rule->mitre, ' ');
     put_items(r, F_alert_references, rule->references, ',');
     put_evidence(r, e);
-    e->told = f.count;
-    e->told_severity = e->severity;
-    e->told_confidence = e->confidence;
+    told(e, f.count);
     e->written++;
     e->spoken = true;
     queue(w->detection, r);
@@ -675,7 +710,8 @@ struct record *detection_next(struct detection *d)
 
 void detection_counts(const struct detection *d, struct detection_counts *ret)
 {
-    *ret = (struct detection_counts){.entities = d->entities, .memory = d->memory, .forgotten = d->forgotten};
+    *ret = (struct detection_counts){
+        .entities = d->entities, .memory = d->memory, .forgotten = d->forgotten, .suppressed = d->suppressed};
 }
 
 void detection_free(struct detection *d)

@@ -12,6 +12,7 @@ struct detection;
 struct detection_counts {
     uint64_t entities, memory; /* now */
     uint64_t forgotten;        /* for lack of room */
+    uint64_t suppressed;       /* alerts kept back */
 };
 
 /* Settings and limits outlive it. */

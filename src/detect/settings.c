@@ -33,6 +33,9 @@ void detect_settings_release(struct detect_settings *s)
     free(s->mail_servers);
     free(s->thresholds);
     free(s->silent);
+    for (unsigned i = 0; i < s->suppression_count; i++)
+        suppression_free(s->suppressions[i]);
+    free(s->suppressions);
 }
 
 /* The next word of a list separated by commas; empty at the end. */
@@ -55,7 +58,7 @@ static bool add_networks(struct network **list, unsigned *count, const char *tex
         struct network n;
         if (!network_parse(item, &n))
             return error_set(err, "--%s takes addresses and networks as 192.0.2.0/24, not '%.*s'", option, SHOWN(item));
-        *list = memory_resize(*list, (*count + 1) * sizeof **list);
+        *list = memory_more(*list, *count, sizeof **list);
         (*list)[(*count)++] = n;
     }
     return true;
@@ -80,7 +83,7 @@ bool detect_settings_domains(struct detect_settings *s, const char *list, struct
                 return error_set(err, "--local-domains takes domains as example.org, not '%.*s'", SHOWN(item));
         char *copy = memory_get(item.len + 1);
         memcpy(copy, item.data, item.len);
-        s->local_domains = memory_resize(s->local_domains, (s->local_domain_count + 1) * sizeof *s->local_domains);
+        s->local_domains = memory_more(s->local_domains, s->local_domain_count, sizeof *s->local_domains);
         s->local_domains[s->local_domain_count++] = copy;
     }
     return true;
@@ -110,11 +113,14 @@ bool detect_settings_set(struct detect_settings *s, const char *text, struct err
     }
     int i = rule_of(text, &behind);
     if (i < 0)
-        return error_set(err, "--set takes RULE.NAME=NUMBER or RULE=off, not '%s'; --rules lists the rules", text);
+        return error_set(err,
+                         "there is no rule of that name in '%s' (as enumeration.names=9, enumeration=off); --rules "
+                         "lists them",
+                         text);
     if (*behind == '=') {
         bool off = !strcmp(behind, "=off");
         if (!off && strcmp(behind, "=on") != 0)
-            return error_set(err, "--set %s is on or off, not '%s'", detectors[i]->name, behind + 1);
+            return error_set(err, "rule %s is on or off, not '%s'", detectors[i]->name, behind + 1);
         s->silent[i] = off;
         return true;
     }
@@ -126,12 +132,26 @@ bool detect_settings_set(struct detect_settings *s, const char *text, struct err
         if (strncmp(known, name, (size_t)(equals - name)) != 0 || known[equals - name])
             continue;
         if (!bytes_number(&rest, &value) || rest.len || value > UINT32_MAX)
-            return error_set(err, "--set %s.%s needs a whole number, not '%s'", detectors[i]->name, known, equals + 1);
+            return error_set(err, "%s of rule %s needs a whole number, not '%s'", known, detectors[i]->name,
+                             equals + 1);
         s->thresholds[(unsigned)i * DETECTOR_THRESHOLDS + k] = value;
         return true;
     }
-    return error_set(err, "rule %s has no number '%s'; see mailtap --explain %s", detectors[i]->name, name,
-                     detectors[i]->name);
+    return error_set(err, "rule %s has no number '%.*s'; see mailtap --explain %s", detectors[i]->name,
+                     (int)strcspn(name, "="), name, detectors[i]->name);
+}
+
+bool detect_settings_suppress(struct detect_settings *s, const char *text, struct error *err)
+{
+    if (s->suppression_count == SUPPRESSIONS_MOST)
+        return error_set(err, "there are more than %d suppressions; put addresses and rules together",
+                         SUPPRESSIONS_MOST);
+    struct suppression *x = suppression_parse(text, err);
+    if (!x)
+        return false;
+    s->suppressions = memory_more(s->suppressions, s->suppression_count, sizeof(struct suppression *));
+    s->suppressions[s->suppression_count++] = x;
+    return true;
 }
 
 static bool holds(const struct network *list, unsigned count, const struct host *a)
@@ -140,6 +160,14 @@ static bool holds(const struct network *list, unsigned count, const struct host 
         if (network_holds(&list[i], a))
             return true;
     return false;
+}
+
+const char *settings_direction(const struct detect_settings *s, const struct host *client, const struct host *server)
+{
+    if (!s->local_net_count)
+        return NULL;
+    bool from = holds(s->local_nets, s->local_net_count, client), to = holds(s->local_nets, s->local_net_count, server);
+    return from ? (to ? "internal" : "outbound") : to ? "inbound" : "external";
 }
 
 bool settings_are_local(const struct detect_settings *s, const struct host *a, const struct host *near)

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "host.h"
+#include "suppression.h"
 
 struct detect_settings {
     struct network *local_nets;
@@ -12,6 +13,8 @@ struct detect_settings {
     unsigned local_net_count, local_domain_count, mail_server_count;
     uint64_t *thresholds; /* DETECTOR_THRESHOLDS for each rule, in their order */
     bool *silent;         /* rules that are not asked */
+    struct suppression **suppressions;
+    unsigned suppression_count;
 };
 
 void detect_settings_init(struct detect_settings *s);
@@ -24,6 +27,13 @@ bool detect_settings_servers(struct detect_settings *s, const char *list, struct
 
 /* RULE.NAME=VALUE: a threshold; RULE=off or on; all=off or on. */
 bool detect_settings_set(struct detect_settings *s, const char *text, struct error *err);
+
+/* Alerts that nobody wants, see suppression.h; at most SUPPRESSIONS_MOST. */
+bool detect_settings_suppress(struct detect_settings *s, const char *text, struct error *err);
+
+/* Which way a connection between these goes: inbound, outbound, internal or external. Null where no networks were told.
+ */
+const char *settings_direction(const struct detect_settings *s, const struct host *client, const struct host *server);
 
 /* Is that address ours? What is not told is guessed: private, since such come from nowhere else, or near the other
    one. */
