@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "capture/source.h"
+#include "config.h"
 #include "detect/detection.h"
 #include "output/schema.h"
 #include "pipeline.h"
@@ -75,6 +76,22 @@ static int explain(const struct options *o)
     return !known ? say(&err, EXIT_USAGE) : written ? EXIT_DONE : EXIT_DAMAGED;
 }
 
+/* With -v all settings, as a file that would set them; else only which file it was. */
+static int check_config(const struct options *o)
+{
+    struct buf text;
+    buf_init(&text, 64 << 20);
+    if (o->verbose)
+        config_show(o, &text);
+    else if (o->config)
+        buf_printf(&text, "'%s' is right; -v shows all settings\n", o->config);
+    else
+        buf_printf(&text, "there is no " CONFIG_USUAL "; -v shows all settings\n");
+    bool written = fwrite(text.data, 1, text.len, stdout) == text.len && fflush(stdout) == 0;
+    buf_release(&text);
+    return written ? EXIT_DONE : EXIT_DAMAGED;
+}
+
 static int run(const struct options *o)
 {
     struct error err = {0};
@@ -99,6 +116,8 @@ static int act(const struct options *o)
         return print(detection_rules);
     case ACTION_EXPLAIN:
         return explain(o);
+    case ACTION_CHECK_CONFIG:
+        return check_config(o);
     case ACTION_VERSION:
         return print(version);
     case ACTION_INTERFACES:

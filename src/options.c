@@ -7,100 +7,15 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "config.h"
 #include "lanes.h"
 
-enum option_key {
-    OPTION_READ,
-    OPTION_RECORDS,
-    OPTION_INTERFACE,
-    OPTION_OUTPUT,
-    OPTION_WRITE,
-    OPTION_EXTRACT,
-    OPTION_EXTRACT_KINDS,
-    OPTION_KEYLOG,
-    OPTION_COUNT,
-    OPTION_SNAPLEN,
-    OPTION_NO_PROMISCUOUS,
-    OPTION_PORTS,
-    OPTION_ANY_PORT,
-    OPTION_VLAN_APART,
-    OPTION_CHECKSUMS,
-    OPTION_HOLD,
-    OPTION_MEMORY,
-    OPTION_OVERLAP,
-    OPTION_INTERIM,
-    OPTION_HASH,
-    OPTION_MD5,
-    OPTION_NO_CONTENT,
-    OPTION_LIMIT,
-    OPTION_JOBS,
-    OPTION_PRIVACY,
-    OPTION_PRIVACY_KEY,
-    OPTION_LOCAL_NETS,
-    OPTION_LOCAL_DOMAINS,
-    OPTION_MAIL_SERVERS,
-    OPTION_SET,
-    OPTION_STATS,
-    OPTION_SENSOR,
-    OPTION_COLOR,
-    OPTION_PROGRESS,
-    OPTION_QUIET,
-    OPTION_VERBOSE,
-    OPTION_INTERFACES,
-    OPTION_SCHEMA,
-    OPTION_RULES,
-    OPTION_EXPLAIN,
-    OPTION_VERSION,
-    OPTION_HELP,
-    OPTION_KEYS
+const struct option_info option_infos[OPTION_KEYS] = {
+#define OPTION(id, name, argument, letter, doc, key, shape, usual)                                                     \
+    [OPTION_##id] = {name, argument, letter, doc, key, SHAPE_##shape, usual},
+#include "options.def"
+#undef OPTION
 };
-
-const struct option_info option_infos[] = {
-    [OPTION_READ] = {"read", "FILE", "pcap or pcapng file, also .gz .zst .lz4 .xz; - is standard input", 'r'},
-    [OPTION_RECORDS] = {"records", "FILE", "records that json wrote, in place of packets; - is standard input", 0},
-    [OPTION_INTERFACE] = {"interface", "NAME", "capture from this interface, or any", 'i'},
-    [OPTION_OUTPUT] = {"output", "FORMAT[:TARGET]", "json, text or summary, to a file or - (standard output)", 'o'},
-    [OPTION_WRITE] = {"write", "FILE", NULL, 'w'},
-    [OPTION_EXTRACT] = {"extract", "FOLDER", NULL, 0},
-    [OPTION_EXTRACT_KINDS] = {"extract-kinds", "KINDS", "packets; messages and parts as files", 0},
-    [OPTION_KEYLOG] = {"keylog", "FILE", "secrets of TLS (SSLKEYLOGFILE), to read what is inside", 0},
-    [OPTION_COUNT] = {"count", "NUMBER", NULL, 'c'},
-    [OPTION_SNAPLEN] = {"snapshot-length", "OCTETS", "packets in all; of each", 's'},
-    [OPTION_NO_PROMISCUOUS] = {"no-promiscuous-mode", NULL, "leave the interface as it is", 'p'},
-    [OPTION_PORTS] = {"ports", "LIST", "TCP ports to look at (25,465,587,2525,24,110,995,143,993)", 0},
-    [OPTION_ANY_PORT] = {"any-port", NULL, "look at every TCP connection; what is no mail has no record", 0},
-    [OPTION_VLAN_APART] = {"vlan-apart", NULL, NULL, 0},
-    [OPTION_CHECKSUMS] = {"checksums", NULL, "connections are of one VLAN; drop what has a wrong checksum", 0},
-    [OPTION_HOLD] = {"hold", "OCTETS", NULL, 0},
-    [OPTION_MEMORY] = {"memory", "SIZE", "that a side may wait; that connections may take (512M)", 0},
-    [OPTION_OVERLAP] = {"overlap", "WHICH", NULL, 0},
-    [OPTION_INTERIM] = {"interim", "SECONDS", "of octets sent twice first or last; sessions in parts", 0},
-    [OPTION_HASH] = {"hash", "WHAT", NULL, 0},
-    [OPTION_MD5] = {"md5", NULL, NULL, 0},
-    [OPTION_NO_CONTENT] = {"no-content", NULL, "SHA-256 of parts, all or none; MD5, too; envelopes only", 0},
-    [OPTION_LIMIT] = {"limit", "NAME=VALUE", NULL, 0},
-    [OPTION_JOBS] = {"jobs", "NUMBER", "--limit help lists them; threads (one per processor)", 'j'},
-    [OPTION_PRIVACY] = {"privacy", "LEVEL", NULL, 0},
-    [OPTION_PRIVACY_KEY] = {"privacy-key", "FILE", "what names persons: keep (default), hash or drop", 0},
-    [OPTION_LOCAL_NETS] = {"local-nets", "LIST", NULL, 0},
-    [OPTION_LOCAL_DOMAINS] = {"local-domains", "LIST", "what is ours, for the rules", 0},
-    [OPTION_MAIL_SERVERS] = {"mail-servers", "LIST", NULL, 0},
-    [OPTION_SET] = {"set", "RULE.NAME=NUMBER", "servers that may relay; a number of a rule", 0},
-    [OPTION_STATS] = {"stats", "SECONDS", NULL, 0},
-    [OPTION_SENSOR] = {"sensor", "NAME", "a stats record each time; a name in every record", 0},
-    [OPTION_COLOR] = {"color", "WHEN", NULL, 0},
-    [OPTION_PROGRESS] = {"progress", "WHEN", "auto, always or never; NO_COLOR is honoured", 0},
-    [OPTION_QUIET] = {"quiet", NULL, NULL, 'q'},
-    [OPTION_VERBOSE] = {"verbose", NULL, "less, or more, on standard error", 'v'},
-    [OPTION_INTERFACES] = {"list-interfaces", NULL, NULL, 'D'},
-    [OPTION_SCHEMA] = {"schema", NULL, NULL, 0},
-    [OPTION_RULES] = {"rules", NULL, NULL, 0},
-    [OPTION_EXPLAIN] = {"explain", "RULE", NULL, 0},
-    [OPTION_VERSION] = {"version", NULL, NULL, 0},
-    [OPTION_HELP] = {"help", NULL, "print, exit", 'h'},
-};
-
-const unsigned option_count = OPTION_KEYS;
 
 #define MEMORY_LEAST (UINT64_C(16) << 20)
 #define MEMORY_MOST  (UINT64_C(1) << 40)
@@ -113,7 +28,7 @@ static enum option_key key_of(int value)
     unsigned i = 0;
     if (value >= LONG_FIRST)
         return (enum option_key)(value - LONG_FIRST);
-    while (i < option_count && option_infos[i].letter != value)
+    while (i < OPTION_KEYS && option_infos[i].letter != value)
         i++;
     return (enum option_key)i;
 }
@@ -182,27 +97,29 @@ static bool seconds(enum option_key key, const char *text, int64_t *ret, struct 
     return true;
 }
 
+/* More of them, where it was given before. */
 static bool ports(struct options *o, const char *text, struct error *err)
 {
     struct bytes rest = bytes_of_string(text);
-    uint16_t *list = memory_get((PORTS_MAX + 1) * sizeof *list);
     unsigned count = 0;
-    free(o->ports);
-    o->ports = list;
+    if (!o->ports)
+        o->ports = memory_get((PORTS_MAX + 1) * sizeof *o->ports);
+    while (o->ports[count])
+        count++;
     for (;;) {
         uint64_t port;
         if (!bytes_number(&rest, &port) || port < 1 || port > UINT16_MAX)
             return error_set(err, "--ports needs numbers from 1 to 65535 with commas between, not '%s'", text);
         if (count == PORTS_MAX)
             return error_set(err, "--ports takes at most %d ports; --any-port looks at all", PORTS_MAX);
-        list[count++] = (uint16_t)port;
+        o->ports[count++] = (uint16_t)port;
         if (!rest.len)
             break;
         if (rest.data[0] != ',')
             return error_set(err, "--ports needs numbers with commas between, not '%s'", text);
         rest = bytes_part(rest, 1, SIZE_MAX);
     }
-    o->engine.ports = list;
+    o->engine.ports = o->ports;
     return true;
 }
 
@@ -434,6 +351,8 @@ static bool apply(struct options *o, enum option_key key, const char *text, stru
         return detect_settings_servers(&o->detect, text, err);
     case OPTION_SET:
         return detect_settings_set(&o->detect, text, err);
+    case OPTION_SUPPRESS:
+        return detect_settings_suppress(&o->detect, text, err);
     case OPTION_STATS:
         return seconds(key, text, &o->stats, err);
     case OPTION_SENSOR:
@@ -467,6 +386,11 @@ static bool apply(struct options *o, enum option_key key, const char *text, stru
     case OPTION_HELP:
         o->action = ACTION_HELP;
         return true;
+    case OPTION_CHECK_CONFIG:
+        o->action = ACTION_CHECK_CONFIG;
+        return true;
+    case OPTION_CONFIG: /* read already */
+        return true;
     case OPTION_KEYS:
         break;
     }
@@ -492,7 +416,7 @@ static bool misused(int answer, int value, const char *word, struct error *err)
 static void getopt_tables(struct option *longs, char *letters)
 {
     *letters++ = ':'; /* tell a missing argument from an unknown option */
-    for (int i = 0; i < (int)option_count; i++) {
+    for (int i = 0; i < OPTION_KEYS; i++) {
         const struct option_info *info = &option_infos[i];
         bool takes = info->argument != NULL;
         longs[i] = (struct option){info->name, takes ? required_argument : no_argument, NULL, LONG_FIRST + i};
@@ -551,11 +475,21 @@ static bool complete_extract(struct options *o, struct error *err)
     return true;
 }
 
-/* Packets hold all that --privacy is to take out. */
-static bool complete_privacy(const struct options *o, struct error *err)
+static bool only_in_file(const struct options *o, enum option_key option)
 {
-    if (o->privacy_key && o->privacy != PRIVACY_HASH)
+    for (size_t i = 0; i < o->settings.count; i++)
+        if (o->settings.list[i].option == option && !o->settings.list[i].line)
+            return false;
+    return true;
+}
+
+/* Packets hold all that --privacy is to take out. A key that waits in the file for --privacy hash does no harm. */
+static bool complete_privacy(struct options *o, struct error *err)
+{
+    if (o->privacy_key && o->privacy != PRIVACY_HASH && !only_in_file(o, OPTION_PRIVACY_KEY))
         return error_set(err, "--privacy-key is for --privacy hash");
+    if (o->privacy != PRIVACY_HASH)
+        o->privacy_key = NULL;
     if (o->privacy != PRIVACY_KEEP && o->write)
         return error_set(err, "-w writes packets as they are, with all that --privacy takes out; give one of them");
     return true;
@@ -564,6 +498,8 @@ static bool complete_privacy(const struct options *o, struct error *err)
 static bool complete(struct options *o, bool terminal, struct error *err)
 {
     const char *usual = !terminal ? "json" : o->file_count || o->record_count ? "summary" : "text";
+    if (o->action == ACTION_CHECK_CONFIG)
+        return complete_privacy(o, err);
     if (o->action != ACTION_RUN)
         return true;
     if (o->record_count && (o->file_count || o->interface_count || o->write || o->extract || o->filter))
@@ -579,23 +515,96 @@ static bool complete(struct options *o, bool terminal, struct error *err)
     return complete_write(o, terminal, err) && complete_extract(o, err) && complete_privacy(o, err);
 }
 
-bool options_parse(struct options *o, int argc, char **argv, bool terminal, struct error *err)
+void settings_add(struct settings *s, enum option_key option, const char *text, unsigned line)
+{
+    s->list = memory_more(s->list, s->count, sizeof *s->list);
+    s->list[s->count++] = (struct setting){option, line, text ? memory_string(text) : NULL};
+}
+
+void settings_release(struct settings *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        free(s->list[i].text);
+    free(s->list);
+}
+
+static bool read_words(struct settings *s, int argc, char **argv, struct error *err)
 {
     struct option longs[OPTION_KEYS + 1] = {0};
     char letters[2 * OPTION_KEYS + 2];
     int value;
-    *o = (struct options){.snaplen = SNAPLEN_MAX, .promiscuous = true};
-    engine_settings_init(&o->engine);
-    detect_settings_init(&o->detect);
     getopt_tables(longs, letters);
     opterr = 0;
     optind = 0; /* start afresh: the tests parse more than once */
     while ((value = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
         if (value == '?' || value == ':')
             return misused(value, optopt, argv[optind - 1], err);
-        if (!apply(o, key_of(value), optarg, err))
-            return false;
+        settings_add(s, key_of(value), optarg, 0);
     }
+    return true;
+}
+
+/* What the file says goes before what the command line says. What only prints needs no file, and must not fail for
+   one. */
+static bool read_config(struct options *o, const struct settings *words, struct error *err)
+{
+    const char *path = NULL;
+    for (size_t i = 0; i < words->count; i++) {
+        if (words->list[i].option >= OPTION_INTERFACES)
+            return true;
+        if (words->list[i].option != OPTION_CONFIG)
+            continue;
+        if (path)
+            return error_set(err, "-F was given twice; it reads one file");
+        path = words->list[i].text;
+    }
+    return config_read(path, &o->config, &o->settings, err);
+}
+
+/* An error of a setting from the file: where, and by the name that it has there. */
+static bool misplaced(const struct options *o, const struct setting *s, struct error *err)
+{
+    struct error what = *err;
+    const struct option_info *info = &option_infos[s->option];
+    size_t len = strlen(info->name);
+    bool named = !strncmp(what.text, "--", 2) && !strncmp(what.text + 2, info->name, len);
+    return error_set(err, "'%.200s', line %u: %s%.260s", o->config, s->line, named ? info->key : "",
+                     what.text + (named ? len + 2 : 0));
+}
+
+/* A list that the command line gives stands in place of the file's. */
+static bool overridden(const struct options *o, const struct setting *s)
+{
+    for (size_t i = o->settings.count; i-- > 0 && !o->settings.list[i].line;)
+        if (o->settings.list[i].option == s->option)
+            return s->line && option_infos[s->option].shape == SHAPE_LIST;
+    return false;
+}
+
+static bool apply_all(struct options *o, struct error *err)
+{
+    for (size_t i = 0; i < o->settings.count; i++) {
+        const struct setting *s = &o->settings.list[i];
+        bool off = option_infos[s->option].shape == SHAPE_SWITCH && s->text && strcmp(s->text, "true") != 0;
+        if (off || overridden(o, s) || apply(o, s->option, s->text, err))
+            continue;
+        return s->line ? misplaced(o, s, err) : false;
+    }
+    return true;
+}
+
+bool options_parse(struct options *o, int argc, char **argv, bool terminal, struct error *err)
+{
+    struct settings words = {0};
+    *o = (struct options){.snaplen = SNAPLEN_MAX, .promiscuous = true};
+    engine_settings_init(&o->engine);
+    detect_settings_init(&o->detect);
+    bool right = read_words(&words, argc, argv, err) && read_config(o, &words, err);
+    for (size_t i = 0; right && i < words.count; i++)
+        settings_add(&o->settings, words.list[i].option, words.list[i].text, 0);
+    settings_release(&words);
+    if (!right || !apply_all(o, err))
+        return false;
     join_filter(o, argv + optind);
     return complete(o, terminal, err);
 }
@@ -609,12 +618,14 @@ void options_release(struct options *o)
     free(o->outputs);
     free(o->filter);
     free(o->ports);
+    free(o->config);
+    settings_release(&o->settings);
 }
 
 void options_help(struct buf *out)
 {
     buf_add_string(out, "usage: mailtap -r FILE | -i NAME [options] [capture filter, as in tcpdump]\n");
-    for (unsigned i = 0; i < option_count; i++) {
+    for (unsigned i = 0; i < OPTION_KEYS; i++) {
         char left[128];
         size_t len = 0;
         for (;; i++) {
@@ -631,7 +642,8 @@ void options_help(struct buf *out)
         }
         buf_printf(out, "  %-28s  %s\n", left, option_infos[i].doc);
     }
-    buf_add_string(out, "Manuals: mailtap(1), mailtap-records(5). With -r, -i, -o more than once, all of them.\n");
+    buf_add_string(
+        out, "Manuals: mailtap(1), mailtap.yaml(5), mailtap-records(5). -r, -i, -o more than once: all of them.\n");
 }
 
 void options_limits(struct buf *out)

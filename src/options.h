@@ -11,15 +11,42 @@
 
 enum exit_code { EXIT_DONE, EXIT_USAGE, EXIT_UNREADABLE, EXIT_DAMAGED }; /* and 128 + signal */
 
-struct option_info {
-    const char *name;     /* as in --name */
-    const char *argument; /* how --help calls it; null where there is none */
-    const char *doc;      /* null: told together with the next */
-    char letter;          /* as in -l, or 0 */
+enum option_key {
+#define OPTION(id, name, argument, letter, doc, key, shape, usual) OPTION_##id,
+#include "options.def"
+#undef OPTION
+    OPTION_KEYS
 };
 
-extern const struct option_info option_infos[]; /* in the order of --help */
-extern const unsigned option_count;
+/* How the value looks in mailtap.yaml: true or false; a word; a list of them; numbers by name; what rules have, by
+   rule; a list of mappings. */
+enum shape { SHAPE_NONE, SHAPE_SWITCH, SHAPE_VALUE, SHAPE_LIST, SHAPE_PAIRS, SHAPE_RULES, SHAPE_ENTRIES };
+
+/* A row of options.def. */
+struct option_info {
+    const char *name, *argument;
+    char letter;
+    const char *doc, *key;
+    enum shape shape;
+    const char *usual;
+};
+
+extern const struct option_info option_infos[OPTION_KEYS];
+
+/* What was set, in the order in which it counts: the file's, then the command line's. */
+struct setting {
+    enum option_key option;
+    unsigned line; /* of the file; 0: the command line */
+    char *text;    /* null for an option without an argument */
+};
+
+struct settings {
+    struct setting *list;
+    size_t count;
+};
+
+void settings_add(struct settings *s, enum option_key option, const char *text, unsigned line); /* the text is copied */
+void settings_release(struct settings *s);
 
 enum options_action {
     ACTION_RUN,
@@ -29,7 +56,8 @@ enum options_action {
     ACTION_INTERFACES,
     ACTION_LIMITS,
     ACTION_RULES,
-    ACTION_EXPLAIN
+    ACTION_EXPLAIN,
+    ACTION_CHECK_CONFIG
 };
 
 enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
@@ -41,6 +69,8 @@ struct output_choice {
 
 struct options {
     enum options_action action;
+    struct settings settings; /* what texts below point into */
+    char *config;             /* the file that was read, or null */
     const char **files, **interfaces, **records;
     unsigned file_count, interface_count, record_count;
     struct output_choice *outputs; /* after options_parse empty only with -w - */
@@ -64,7 +94,7 @@ struct options {
     const char *explain; /* a rule's name, for ACTION_EXPLAIN */
 };
 
-/* Reads the arguments, which must outlive the options. `terminal`: standard output is one, which decides the output
+/* Reads the arguments and the file of settings. `terminal`: standard output is one, which decides the output
    when none is named. False: err says what is wrong; options_release is due all the same. */
 bool options_parse(struct options *o, int argc, char **argv, bool terminal, struct error *err);
 void options_release(struct options *o);

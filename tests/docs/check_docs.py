@@ -4,7 +4,7 @@
     check_docs.py PROGRAM
     check_docs.py --fix [PROGRAM]   writes the lists that repeat .def files (and, of that program, the rules) into the manual pages
 
-Compares --help with mailtap(1), limits.def with mailtap(1), kinds.def, fields.def and notes.def with mailtap-records(5),
+Compares --help with mailtap(1), options.def and --check-config with mailtap.yaml(5), limits.def with mailtap(1), kinds.def, fields.def and notes.def with mailtap-records(5),
 outputs.def with mailtap(1), samples/README.md with samples/, the scripts that README.md and CONTRIBUTING.md name with
 those there are; lints the manual pages and reads the schema. Prints each difference, with the line that is missing.
 """
@@ -13,6 +13,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -76,6 +77,37 @@ def limit_rows():
     return [f'.It {n} Ta {v} Ta {low}\\(en{high} Ta {roff(doc)}' for n, v, low, high, doc in rows('src/base/limits.def', 'LIMIT')]
 
 
+SHAPES = {'SWITCH': 'switch', 'VALUE': 'value', 'LIST': 'list', 'PAIRS': 'mapping', 'RULES': 'mapping', 'ENTRIES': 'mappings'}
+
+
+def setting_rows():
+    return [f'.It {r[5]} Ta {SHAPES[r[6]]} Ta {"" if r[7] == "NULL" else r[7]} Ta Fl -{r[1]}'.replace('  ', ' ')
+            for r in rows('src/options.def', 'OPTION') if r[5] != 'NULL']
+
+
+def suppression_rows():
+    return [f'.It {name} Ta {roff(doc)}' for name, doc in rows('src/detect/suppression_keys.def', 'SUPPRESSION_KEY')]
+
+
+def settings(program, page):
+    """mailtap.yaml(5) has the keys that the program has, and its example is right."""
+    def items(part):
+        return [line for line in re.findall(r'^\.It .*$', part, re.M) if ' Sy ' not in line]
+    compare('SETTINGS of mailtap.yaml(5)', setting_rows(), items(section(page, 'Sh', 'SETTINGS').split('\n.Ss')[0]))
+    compare('suppress of mailtap.yaml(5)', suppression_rows(), items(section(page, 'Ss', 'suppress')))
+    def check(text, *words):
+        with tempfile.NamedTemporaryFile('w', suffix='.yaml', encoding='utf-8') as file:
+            file.write(text)
+            file.flush()
+            return subprocess.run([program, '--check-config', '-F', file.name, *words], capture_output=True, text=True)
+    shown = check('', '-v').stdout
+    compare('--check-config -v', [r.split()[1] for r in setting_rows()], re.findall(r'^(?:# )?(\w+):', shown, re.M))
+    example = section(page, 'Sh', 'EXAMPLES').split('.Bd -literal\n')[1].split('.Ed')[0]
+    said = check(example, '-v')
+    if said.returncode or said.stdout.count('.yaml, line') < 15:
+        problems.append(f'the example of mailtap.yaml(5) is wrong: {said.stderr}')
+
+
 def field_rows(scope):
     return [f'.It {f[1]} Ta {TYPES[f[2]]} Ta {roff(f[-1])}' for f in rows('src/record/fields.def', 'FIELD') if f[0] == scope]
 
@@ -108,6 +140,8 @@ def fix(program):
     if program:
         page = relist(page, 'Sh', 'DETECTION', rule_rows(program), keep=r'\.It Sy [^\n]*\n')
     (ROOT / 'man/mailtap.1').write_text(relist(page, 'Sh', 'LIMITS', limit_rows(), keep=r'\.It Sy [^\n]*\n'), encoding='utf-8')
+    page = relist(text('man/mailtap.yaml.5'), 'Sh', 'SETTINGS', setting_rows(), keep=r'\.It Sy [^\n]*\n')
+    (ROOT / 'man/mailtap.yaml.5').write_text(relist(page, 'Ss', 'suppress', suppression_rows(), keep=r'\.It Sy [^\n]*\n'), encoding='utf-8')
     page = text('man/mailtap-records.5')
     for scope, doc in rows('src/record/kinds.def', 'SCOPE'):
         if f'\n.Ss {scope}\n' not in page:
@@ -196,6 +230,7 @@ def main():
     program = str(pathlib.Path(sys.argv[1]).resolve())
     command, kinds = text('man/mailtap.1'), text('man/mailtap-records.5')
     options(program, command)
+    settings(program, text('man/mailtap.yaml.5'))
     limits(command)
     records(kinds)
     formats(command)

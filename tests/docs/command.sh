@@ -89,6 +89,42 @@ expect 1 'as they are' -r $sample --privacy drop -w "$folder/x"
 expect 0 '' -r $sample --privacy keep
 check '--privacy keep changes nothing' cmp "$folder/first" "$folder/out"
 
+# settings
+cat >"$folder/mailtap.yaml" <<'EOF'
+local_nets: [192.0.2.0/24]
+rules:
+  enumeration: {names: 9}
+suppress:
+  - {rule: cleartext_auth}
+EOF
+expect 0 '' -F "$folder/mailtap.yaml" --check-config
+check 'a file that is right is said to be' grep -q 'mailtap.yaml.* is right' "$folder/out"
+expect 0 '' -F "$folder/mailtap.yaml" --check-config -v --set enumeration.names=7
+check 'each setting has its origin' grep -q '    names: 7  # command line' "$folder/out"
+check 'each setting of the file its line' grep -q "mailtap.yaml, line 5" "$folder/out"
+check 'and the rest are defaults' grep -q '^memory: 512M  # default' "$folder/out"
+expect 0 '' -r samples/smtp-auth.pcap -F "$folder/mailtap.yaml"
+check 'suppressed alerts are not written' test "$(grep -c '"rule":"mail.cleartext_auth"' "$folder/out")" = 0
+check 'but counted' jq -e 'select(.final) | .records.alerts_suppressed > 0' "$folder/out" >/dev/null
+check 'and directions are told' jq -es 'map(select(.type=="session")) | length > 0 and all(.direction == "inbound")' "$folder/out" >/dev/null
+expect 0 '' -r samples/smtp-auth.pcap -F "$folder/mailtap.yaml" -o summary
+check 'the summary counts them' grep -q '(suppressed) *[1-9]' "$folder/out"
+expect 0 '' -r samples/smtp-auth.pcap
+check 'without the file they are' grep -q '"rule":"mail.cleartext_auth"' "$folder/out"
+echo 'local_nets: [192.0.2.0/33]' >"$folder/wrong.yaml"
+expect 1 "wrong.yaml', line 1: local_nets takes" -r $sample -F "$folder/wrong.yaml"
+expect 0 '' -F "$folder/wrong.yaml" --help
+expect 0 '' -F /dev/null --check-config
+# the usual place, where we may make one that nobody else sees
+if unshare -rm true 2>/dev/null; then
+    unshare -rm sh -c 'mount -t tmpfs none /etc && mkdir /etc/mailtap && echo "rules: {cleartext_auth: off}" >/etc/mailtap/mailtap.yaml &&
+        "$0" -r samples/smtp-auth.pcap && "$0" -F /dev/null -r samples/smtp-auth.pcap' "$program" >"$folder/out"
+    check 'the usual file is read, unless -F names another' test "$(grep -c '"rule":"mail.cleartext_auth","rule_id' "$folder/out")" = \
+        "$("$program" -F /dev/null -r samples/smtp-auth.pcap | grep -c '"rule":"mail.cleartext_auth","rule_id')"
+else
+    echo 'skipped: the usual file of settings, since we may not mount'
+fi
+
 # the packets of mail
 expect 0 '' -r $sample -w "$folder/mail.pcapng" -o summary
 check 'packets are nobody else'\''s' test "$(stat -c %a "$folder/mail.pcapng")" = 600

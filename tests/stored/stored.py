@@ -37,7 +37,16 @@ def main():
         for jobs in ('1', '2', '8'):
             wanted = run(mailtap, *read, '--any-port', '--stats', '1', '-j', jobs, '-o', 'json')
             failed += differs(f'all, -j {jobs}', wanted, run(mailtap, '--records', '-', '-o', 'json', stdin=wanted))
-    print(f'{len(files)} captures, {alerts} alerts, {failed} differences')
+        # And what is kept back, whether it was already when the records were written or not.
+        quiet = ['--suppress', 'rule=cleartext_auth,until=2026-01-01T00:00:00.1Z', '--suppress', 'user=alice', '--suppress',
+                 'client=203.0.113.0/24,rule=enumeration']
+        wanted = run(mailtap, *read, '--any-port', '-j', '1', '-o', 'json', *quiet)
+        plain = run(mailtap, *read, '--any-port', '-j', '1', '-o', 'json')
+        failed += differs('suppressed, from packets', wanted, run(mailtap, '--records', '-', '-o', 'json', *quiet, stdin=wanted))
+        failed += differs('suppressed, from records', wanted, run(mailtap, '--records', '-', '-o', 'json', *quiet, stdin=plain))
+        suppressed = json.loads(wanted.splitlines()[-1])['records'].get('alerts_suppressed', 0)
+        failed += suppressed < 5 or b'"suppressed":' not in wanted
+    print(f'{len(files)} captures, {alerts} alerts, {suppressed} suppressed, {failed} differences')
     sys.exit(failed != 0 or alerts < 20)
 
 
