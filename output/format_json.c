@@ -428,7 +428,7 @@ static void read_lossy(struct json *j)
         for (unsigned f = 0; e.field == F_all_lossy && f < FIELD_COUNT; f++) {
             char path[FIELD_PATH_SIZE];
             field_path((enum field)f, path);
-            if (bytes_equal(e.text, bytes_of_string(path)))
+            if (bytes_equal(e.text, bytes_of_string(path)) && field_is_of((enum field)f, record_kind(j->record)))
                 j->lossy[f / 64] |= UINT64_C(1) << (f % 64);
         }
 }

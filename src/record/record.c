@@ -213,6 +213,14 @@ void field_path(enum field f, char path[static FIELD_PATH_SIZE])
         snprintf(path, FIELD_PATH_SIZE, "%s.%s", field_infos[parent].name, field_infos[f].name);
 }
 
+bool field_is_of(enum field f, enum kind k)
+{
+    enum field_scope scope = field_infos[f].scope;
+    for (enum field parent; (parent = scope_parent(scope)) != FIELD_COUNT;)
+        scope = field_infos[parent].scope;
+    return scope == SCOPE_all || scope == kind_scope(k);
+}
+
 static bool is_list(enum field_type type)
 {
     return type == TEXTS || type == WORDS || type == NUMBERS || type == COUNTS || type == GROUPS;

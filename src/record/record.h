@@ -108,6 +108,9 @@ enum field_scope kind_scope(enum kind k); /* the scope of the same name */
 #define FIELD_PATH_SIZE 64
 void field_path(enum field f, char path[static FIELD_PATH_SIZE]);
 
+/* May it, or the group that it stands in, be in a record of that kind? Paths are unique among those only. */
+bool field_is_of(enum field f, enum kind k);
+
 /* Groups inside groups: no more than this may be open at a time. */
 #define RECORD_DEPTH_MAX 4
 
