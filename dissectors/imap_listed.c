@@ -203,7 +203,8 @@ void fetch_ended(struct session *s, struct fetch *f)
     struct record *r = session_facts(s);
     uint64_t n;
     int64_t when;
-    if (!f->asked || f->brought_text)
+    bool described = f->values[ITEM_ENVELOPE].len || f->values[ITEM_STRUCTURE].len;
+    if (!f->asked || (f->brought_text && !described)) /* what else there is stands in the message's record */
         return;
     bool any = false;
     for (int i = ITEM_UID + 1; i < ITEM_NONE; i++)

@@ -136,11 +136,12 @@ static void tell_piece(struct content *c, struct bytes section)
     if (origin < part.len)
         part = bytes_part(part, 0, origin);
     bool header = bytes_starts_nocase(part, BYTES("HEADER")), partial = origin < section.len;
+    bool fields = bytes_starts_nocase(part, BYTES("HEADER.FIELDS")); /* those that it lacks were not asked for */
     bool begins = !partial || bytes_equal(from, BYTES("<0>"));
     if ((part.len && !header) || !begins)
         content_is_piece(c, CONTENT_OCTETS);
     else if (header)
-        content_is_piece(c, partial ? CONTENT_HEADER_BEGINNING : CONTENT_HEADER);
+        content_is_piece(c, partial ? CONTENT_HEADER_BEGINNING : fields ? CONTENT_FIELDS : CONTENT_HEADER);
     else if (partial)
         content_is_piece(c, CONTENT_BEGINNING);
 }

@@ -66,6 +66,8 @@ static void begin(struct content *c)
     c->begun = true;
     if (c->piece != CONTENT_OCTETS)
         c->header = header_scanner_new(c->mail->limits);
+    if (c->piece == CONTENT_FIELDS)
+        header_scanner_excerpt(c->header);
     if (c->piece == CONTENT_WHOLE || c->piece == CONTENT_BEGINNING)
         c->walk = mime_new(&c->tree, c->header);
     if (c->piece == CONTENT_WHOLE && c->mail->settings.extract_messages)

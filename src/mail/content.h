@@ -23,6 +23,7 @@ enum content_piece {
     CONTENT_BEGINNING, /* of a message; it may stop anywhere: TOP, BODY[]<0.n> */
     CONTENT_HEADER,    /* BODY[HEADER] */
     CONTENT_HEADER_BEGINNING,
+    CONTENT_FIELDS, /* some of the header's: BODY[HEADER.FIELDS (FROM)] */
     CONTENT_OCTETS, /* neither header nor known structure: BODY[TEXT], BODY[1.2], BODY[]<n.m> */
 };
 

@@ -30,7 +30,7 @@ struct header_scanner {
     uint64_t line_start; /* where the line that is being read began */
     uint64_t body;       /* valid where body_known */
     enum state state;
-    bool first_line, in_field, gap, body_known;
+    bool first_line, in_field, gap, body_known, excerpt;
     bool empty_line;  /* DONE: by an empty line */
     bool crs;         /* LINE: a CR was read */
     uint8_t name_len; /* NAME_MOST + 1 where it is longer than any that is wanted */
@@ -372,6 +372,11 @@ static void write_oddities(const struct header_scanner *h, struct record *messag
             record_word(message, F_message_noted, note_infos[notes[i].note].name);
 }
 
+void header_scanner_excerpt(struct header_scanner *h)
+{
+    h->excerpt = true;
+}
+
 void header_scanner_finish(struct header_scanner *h, struct record *message, bool complete)
 {
     if (h->state != DONE) {
@@ -384,6 +389,6 @@ void header_scanner_finish(struct header_scanner *h, struct record *message, boo
     }
     if (h->part || (!h->facts && !complete))
         return;
-    facts_write(facts(h), message, complete && !h->gap);
+    facts_write(facts(h), message, complete && !h->gap && !h->excerpt);
     write_oddities(h, message);
 }

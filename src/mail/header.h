@@ -52,6 +52,9 @@ uint64_t header_scanner_end(const struct header_scanner *h);
 /* Did the header end, and by an empty line? */
 bool header_scanner_empty_line(const struct header_scanner *h);
 
+/* These are some fields of a header: that others lack is nothing to note. Before header_scanner_finish(). */
+void header_scanner_excerpt(struct header_scanner *h);
+
 /* The content is at its end: writes the facts of the header (facts.h) and what is noted of it to a `message` record.
    Values are unfolded by removing the line break alone, and trimmed; addresses are listed one by one. Of a field that
    may stand only once the first counts, lists go on. `complete`: the content was seen to its end; where it was not, a

@@ -613,6 +613,20 @@ def check_summary(program, capture, keys, records):
     row('searches', 'imap', 'searches')
 
 
+def check_one_sided(program, folder, records):
+    """Compressed sessions of which one direction was captured: what is read inside is the same as far as that side says it."""
+    whole = {r['client_port']: r for r in records if r['type'] == 'session' and r.get('compression') and not r.get('decrypted')}
+    for side, facts in ('src', ['fetched_whole', 'fetched_octets', 'inflated_s2c']), ('dst', ['verbs', 'inflated_c2s']):
+        capture = f'{folder}/{side}.pcap'
+        run('tcpdump', '-r', folder + '/all.pcap', '-w', capture, f'{side} host {ADDRESS} and port 143')
+        lines = run(program, '-r', capture, '-o', 'json').decode().splitlines()
+        half = {r['client_port']: r for r in map(json.loads, lines) if r['type'] == 'session'}
+        for port, session in whole.items():
+            same(f'{side} only, {session["user"]}: compression', half[port].get('compression'), 'deflate')
+            for fact in facts:
+                same(f'{side} only, {session["user"]}: {fact}', half[port].get(fact), session.get(fact))
+
+
 def recorded(capture):
     """All that was sent stands in the capture when what is sent last does."""
     mark = b'that was all %d' % os.getpid()
@@ -644,6 +658,7 @@ def test(program, folder):
             check(did, sorted((r for r in records if r.get('uid') in mine), key=lambda r: r['ts']))
         except (KeyError, ValueError, IndexError) as e:
             wrong.append(f'{users[0]}: a session or a fact is missing, or one too many: {type(e).__name__} {e}')
+    check_one_sided(program, folder, records)
     check_summary(program, capture, keys, records)
     if wrong:
         raise Failed('\n  '.join(wrong))

@@ -1,11 +1,14 @@
 /* IMAP behind COMPRESS (RFC 4978): input as turns.h says, of which the first octet of each turn's text says whether it
-   is sent as it stands or deflated first, and whether the stream goes on, or begins anew and so breaks. */
+   is sent as it stands or deflated first, and whether the stream goes on, or begins anew and so breaks; of the very
+   first octet two bits say that COMPRESS was not captured, or nothing of the client. */
 #include "base/memory.h"
 #include "conversation.h"
 #include <stdlib.h>
 #include <zlib.h>
 
 enum { HOW_RAW = 1, HOW_ANEW = 2, HOW_NO_FLUSH = 4, HOW_ENDS = 8 };
+
+enum { UNSEEN_COMMAND = 32, UNSEEN_CLIENT = 64 }; /* beside TURNS_... */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -48,11 +51,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     begin(&z[0]);
     begin(&z[1]);
     conversation_turn(&c, TURN_SERVER, BYTES("* OK IMAP4rev1 ready\r\n"));
-    conversation_turn(&c, 0, BYTES("a1 COMPRESS DEFLATE\r\n"));
+    bool unseen = (data[0] & UNSEEN_CLIENT) != 0;
+    conversation_turn(&c, unseen || (data[0] & UNSEEN_COMMAND) ? TURN_LOST : 0, BYTES("a1 COMPRESS DEFLATE\r\n"));
     conversation_turn(&c, TURN_SERVER, BYTES("a1 OK on\r\n"));
     while (size - at >= 3) {
         size_t len = data[at + 1] | (size_t)data[at + 2] << 8, left = size - at - 3;
-        unsigned how = data[at];
+        unsigned how = data[at] | (unseen && !(data[at] & TURN_SERVER) ? TURN_LOST : 0u);
         struct bytes text = bytes_of(data + at + 3, len < left ? len : left);
 
         if (text.len && (text.data[0] & HOW_RAW))
