@@ -85,7 +85,7 @@ static const struct setting *last(const struct options *o, enum option_key optio
 /* Of two settings, either of which may be null. */
 static const struct setting *later(const struct setting *a, const struct setting *b)
 {
-    return a > b ? a : b;
+    return !a || (b && b > a) ? b : a;
 }
 
 static void show_value(const struct options *o, enum option_key option, struct buf *out)
