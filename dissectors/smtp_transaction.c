@@ -237,7 +237,7 @@ static void write_params(const struct transaction *t, struct record *m)
 /* The name under which the server queued it, where its reply says so in one of the usual ways. */
 static struct bytes queue_id(struct bytes text)
 {
-    static const char *const before[] = {"queued as ", " id=", "mail accepted for delivery as "};
+    static const char *const before[] = {"queued as ", "queued (", " id=", "mail accepted for delivery as ", " qp "};
     for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
         size_t at = bytes_find_nocase(text, bytes_of_string(before[i]));
         if (at == SIZE_MAX)

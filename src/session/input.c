@@ -569,7 +569,10 @@ bool input_dotted(struct input *in, struct chunk *chunk)
         return true;
     }
     in->decision = UNDECIDED;
-    if ((before == BEFORE_CRLF || before == BEFORE_LF) && in->run > 1) { /* a doubled dot: the first is not content */
+    /* A doubled dot: the first is not content. A bare LF begins a line here too, but for a server that just did not
+       take the dot behind it for the end. */
+    bool line = before == BEFORE_CRLF || (before == BEFORE_LF && !(end && (form == EOD_LF_CRLF || form == EOD_LF_LF)));
+    if (line && in->run > 1) {
         consume(in, 1);
         in->before = BEFORE_TEXT;
     }
