@@ -363,7 +363,8 @@ def compare_curl(talks, records):
         other = [t for t in talks if t.get("library") == talk["library"] and t["server"][1] == port and not t["version"]][0]
         same("%s %s" % (name_of(talk), talk["library"]), told(talk), told(other))
         compared += 1
-    if compared < 14:
+    with_keys = {t["library"] for t in talks if not t.get("library", "NSS").startswith("NSS")} # Debian's NSS writes no keys
+    if compared < 14 * len(with_keys):
         fail("only %d of libcurl's could be compared" % compared)
     print("%d sessions of libcurl are told as without TLS" % compared)
 
