@@ -177,8 +177,10 @@ def rules(program, page):
             text_of = re.search(r'^%s\n((?:    .*\n)+)' % title, told, re.M)
             if not text_of or len(text_of.group(1)) < 50:
                 problems.append(f'--explain {rule} says too little under "{title}"')
-        if not list((ROOT / 'tests/alerts').glob(f'*-{rule.split(".")[1]}-*.txt')):
-            problems.append(f'no dialogue tests/alerts/*-{rule.split(".")[1]}-*.txt')
+        dialogues = [f'"rule":"{rule}"' in path.read_text(encoding='utf-8') for path in (ROOT / 'tests/alerts').glob(f'*-{rule.split(".")[1]}-*.txt')]
+        if dialogues.count(True) < 1 or dialogues.count(False) < 2:
+            problems.append(f'tests/alerts/*-{rule.split(".")[1]}-*.txt: one in which it speaks and two in which it does not, not '
+                            f'{dialogues.count(True)} and {dialogues.count(False)}')
     if len(set(numbers)) != len(ids):
         problems.append('two rules have one number')
     defs = json.loads(subprocess.run([program, '--schema'], capture_output=True, text=True, check=True).stdout)['$defs']
