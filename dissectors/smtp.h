@@ -97,15 +97,16 @@ struct transaction {
     size_t params_at, params_len;
     struct recipient *rcpts;
     size_t rcpt_count, rcpt_cap;
-    size_t rcpt_next; /* whose own reply after the data comes next */
-    uint64_t rcpt_omitted, rcpt_refused;
+    size_t rcpt_next;                                   /* whose own reply after the data comes next */
+    uint64_t rcpt_omitted, rcpt_refused, rcpt_deferred; /* deferred: of those refused */
+    uint32_t content_refusal;                           /* reply code of a refused DATA or chunk; 0: none */
     uint32_t others_code;     /* the best reply that named a recipient whose RCPT was not captured */
     uint64_t omitted_waiting; /* accepted ones beyond those listed, whose own reply is to come */
     struct upload *upload;    /* not owned */
     bool replies_lost;        /* some replies to it were not captured: whose each of the others is, is a guess */
     bool unproven;            /* the reply to its MAIL was not seen */
     bool headless;            /* its MAIL was not: who sent it is not known, nor all its recipients */
-    bool smuggled, unsure, content_refused;
+    bool smuggled, unsure;
 };
 
 /* The transaction that an accepted MAIL opens; or that this command belongs to, its MAIL not captured. */

@@ -154,7 +154,7 @@ static void did_content(struct smtp *x, const struct command *c, uint32_t code)
 {
     bool sent = c->kind == VERB_DATA ? !c->phase : c->ref != 0;
     if (sent && x->open && smtp_is_refusal(code))
-        x->open->content_refused = true;
+        x->open->content_refusal = code;
 }
 
 static void roles_turned(struct session *s)

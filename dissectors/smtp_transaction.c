@@ -85,6 +85,7 @@ void transaction_rcpt(struct transaction *t, const struct command *rcpt, const s
 {
     t->last = reply->code && reply->last.when > rcpt->last.when ? reply->last : rcpt->last;
     t->rcpt_refused += smtp_is_refusal(reply->code);
+    t->rcpt_deferred += smtp_is_refusal(reply->code) && reply->code < 500;
     t->replies_lost |= !reply->code;
     if (t->rcpt_count >= limits->rcpt) {
         t->rcpt_omitted++;
@@ -287,12 +288,13 @@ static const char *verdict(const struct transaction *t, const struct smtp_reply 
     if (best)
         return verdict_of(best);
     bool given_up = facts->server_closed || (strcmp(facts->ended_by, "close") != 0 && !facts->lost);
-    if (t->content_refused)
-        return "rejected";
+    bool nobody = t->rcpt_refused && t->rcpt_refused == t->rcpt_count + t->rcpt_omitted;
+    if (t->content_refusal) /* where it was refused for want of recipients, as these were */
+        return nobody && t->rcpt_deferred ? "deferred" : verdict_of(t->content_refusal);
     if (t->upload)
         return t->upload->ended || !given_up ? "unknown" : "aborted";
-    if (t->rcpt_refused && t->rcpt_refused == t->rcpt_count + t->rcpt_omitted)
-        return "rejected";
+    if (nobody)
+        return t->rcpt_deferred ? "deferred" : "rejected";
     return strcmp(facts->ended_by, "close") != 0 || facts->server_closed ? "aborted" : "unknown";
 }
 
