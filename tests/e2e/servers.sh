@@ -179,8 +179,8 @@ postfix_started() {
 # Exim cannot be installed beside Postfix: it is unpacked.
 exim_unpack() {
     mkdir "$folder/exim-package"
-    (cd "$folder/exim-package" && timeout 60 apt-get -qq download exim4-daemon-light && dpkg-deb -x exim4-daemon-light_*.deb .) \
-        >"$folder/exim-unpack.err" 2>&1 || return 1
+    (cd "$folder/exim-package" && timeout 60 apt-get -qq download exim4-daemon-light && dpkg-deb -x exim4-daemon-light_*.deb . &&
+        ! ldd usr/sbin/exim4 | grep 'not found') >"$folder/exim-unpack.err" 2>&1 || return 1
     { cat /etc/passwd; echo "Debian-exim:x:$(id -u nobody):$(id -g nobody)::/nonexistent:/usr/sbin/nologin"; } >"$folder/passwd"
     { cat /etc/group; echo "Debian-exim:x:$(id -g nobody):"; } >"$folder/group"
 }
