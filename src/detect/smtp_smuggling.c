@@ -130,7 +130,7 @@ const struct detector smtp_smuggling_detector = {
     .title = "SMTP smuggling",
     .category = "protocol",
     .severity = SEVERITY_HIGH,
-    .mitre = "T1672 T1566",
+    .mitre = "T1684.002 T1566",
     .references = "RFC 5321 section 4.1.1.4,CVE-2023-51764,CVE-2023-51765,CVE-2023-51766",
     .means =
         "Inside a message stands what some servers take for its end, and behind it a second message. A server that "

@@ -28,7 +28,7 @@ static bool weak_cipher(struct bytes c)
     return false;
 }
 
-/* dh1024 and the like: groups of the server's own, shorter than RFC 9325 section 4.1 wants. */
+/* dh1024 and the like: groups of the server's own, shorter than RFC 9325 section 4.5 wants. */
 static bool weak_group(struct bytes g)
 {
     struct bytes bits = bytes_part(g, 2, g.len);
