@@ -144,7 +144,7 @@ const struct detector cleartext_fallback_detector = {
     .proof =
         "A handshake after STARTTLS that an alert or a reset broke off, and within a minute a connection of the "
         "same two hosts, in clear, that carries a message or a login (medium). Or a server that sent its mail inside "
-        "TLS three times running, within the hour, sends in clear although TLS is offered (low).",
+        "TLS ten times running, within the hour, sends in clear although TLS is offered (low).",
     .traps = "Several servers behind one address may differ: they are told apart by their HELO. Handshakes that a gap "
              "cut do not count, nor "
              "those whose client just goes away, as programs do that try out a server.",
@@ -154,7 +154,7 @@ const struct detector cleartext_fallback_detector = {
     .data_size = sizeof(struct fallback),
     .window = 3600 * CLOCK_S,
     .thresholds = {{"seconds", 60, "between the handshake and the connection in clear"},
-                   {"before", 3, "sessions inside TLS before one in clear"}},
+                   {"before", 10, "sessions inside TLS running, before one in clear"}},
     .see = see,
     .tell = tell,
 };

@@ -470,9 +470,20 @@ static bool is_last_chance(const struct session *s)
            (beheaded && dissector_of_port(session_service(s), &name, &implicit));
 }
 
+/* Had the server received octets of the client, the first of all, before it spoke, and they are not here yet? */
+static bool head_is_behind(struct session *s)
+{
+    struct input *client = &s->in[CLIENT], *server = &s->in[SERVER];
+    struct mark first;
+    if (client->unread || client->end || client->closed || !session_saw_syn(s, CLIENT) || session_dark(s, CLIENT) ||
+        !session_acks_usable(s, SERVER) || server->unread > s->settings->hold || !input_unread(server, &first))
+        return false;
+    return first.seen > tcp_start(&s->flow->tcp, CLIENT);
+}
+
 static void choose(struct session *s, bool last_chance)
 {
-    if (!pass_proxies(s, last_chance))
+    if ((!last_chance && head_is_behind(s)) || !pass_proxies(s, last_chance))
         return;
     struct bytes client = unread_of(s, CLIENT), server = unread_of(s, SERVER);
     last_chance |= is_last_chance(s);
