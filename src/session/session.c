@@ -362,6 +362,9 @@ static void note_clear_text(struct session *s)
 {
     unsigned name;
     bool tls;
+    for (unsigned i = 0; i < s->proxy_count; i++)
+        if (s->proxies[i] == PROXY_PROTOCOL)
+            return; /* the port is the proxy's, which may have ended TLS there */
     if (dissector_of_port(session_service(s), &name, &tls) && tls)
         session_note(s, NOTE_tls_expected);
 }
@@ -406,6 +409,24 @@ static void pass_head(struct session *s, enum side side, size_t len)
         ;
 }
 
+/* Was the beginning of that side lost, and is what comes behind it here? What would tell will not come. */
+static bool head_is_lost(const struct session *s, enum side side)
+{
+    return !s->in[side].run && s->in[side].unread && input_gap_ahead(&s->in[side]);
+}
+
+/* Did the server wait for the head before it spoke? One that greeted before knows nothing of it, and answers it as a
+   command. */
+static enum probe heeds(const struct session *s, const struct proxy_head *head)
+{
+    struct mark first;
+    if (head_is_lost(s, SERVER))
+        return PROBE_MATCH; /* what stands there is a proxy's by all likelihood */
+    if (!input_unread(&s->in[SERVER], &first))
+        return PROBE_UNSURE;
+    return first.seen < input_at(&s->in[CLIENT]) + head->len[CLIENT] ? PROBE_NO : PROBE_MATCH;
+}
+
 /* Takes off what opens a connection through a proxy, so that the choice is made by what stands behind it. False: wait.
  */
 static bool pass_proxies(struct session *s, bool last_chance)
@@ -416,6 +437,8 @@ static bool pass_proxies(struct session *s, bool last_chance)
         bool alone =
             last_chance || (client.len + server.len >= PROBE_ENOUGH && session_dark(s, client.len ? SERVER : CLIENT));
         enum probe verdict = proxy_probe(client, server, alone, &head);
+        if (verdict == PROBE_MATCH && head.proxy == PROXY_PROTOCOL && (server.len || !alone))
+            verdict = heeds(s, &head);
         if (verdict != PROBE_MATCH)
             return verdict == PROBE_NO || last_chance;
         s->proxies[s->proxy_count++] = (uint8_t)head.proxy;
@@ -424,12 +447,6 @@ static bool pass_proxies(struct session *s, bool last_chance)
         pass_head(s, SERVER, head.len[SERVER]);
     }
     return true;
-}
-
-/* Was the beginning of that side lost, and is what comes behind it here? What would tell will not come. */
-static bool head_is_lost(const struct session *s, enum side side)
-{
-    return !s->in[side].run && s->in[side].unread && input_gap_ahead(&s->in[side]);
 }
 
 /* The first in the list to say MATCH once all before it said NO. When there is no more to wait for, the first that is
