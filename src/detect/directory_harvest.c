@@ -21,7 +21,8 @@ static bool goes_on(const struct seen *s)
     bool accepted = false;
     for (size_t i = 0; i < s->rcpt_count; i++)
         accepted |= bytes_equal(s->rcpts[i].verdict, BYTES("accepted"));
-    return !seen_is(s, F_message_via, "none") || (accepted && seen_is(s, F_message_verdict, "rejected"));
+    return !seen_is(s, F_message_via, "none") ||
+           (accepted && (seen_is(s, F_message_verdict, "rejected") || seen_is(s, F_message_verdict, "deferred")));
 }
 
 /* A client becomes one of those that harvest when it knows too many names that are none, and never sends. */

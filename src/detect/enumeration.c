@@ -130,7 +130,8 @@ static bool goes_on(const struct seen *s)
     bool accepted = false;
     for (size_t i = 0; i < s->rcpt_count; i++)
         accepted |= bytes_equal(s->rcpts[i].verdict, BYTES("accepted"));
-    return !seen_is(s, F_message_via, "none") || (accepted && seen_is(s, F_message_verdict, "rejected"));
+    return !seen_is(s, F_message_via, "none") ||
+           (accepted && (seen_is(s, F_message_verdict, "rejected") || seen_is(s, F_message_verdict, "deferred")));
 }
 
 static void see_rcpt(struct watch *w, const struct seen *s, struct profile *e, const struct seen_rcpt *r)
