@@ -10,6 +10,7 @@ static void greeting(struct session *s, const struct smtp_reply *reply)
     struct record *facts = session_facts(s);
     struct bytes first = bytes_part(reply->lines, 0, bytes_index(reply->lines, '\n')), rest = first;
     x->greeted = true;
+    session_greeted(s, &reply->last);
     record_text(facts, F_session_banner, first);
     struct bytes name = bytes_word(&rest);
     if (reply->code == 220 && name.len) {

@@ -145,10 +145,15 @@ void session_early(struct session *s, const struct mark *first, const struct mar
         s->early_end = last->at + 1;
 }
 
+void session_greeted(struct session *s, const struct mark *last)
+{
+    s->greeting_last = last->at;
+}
+
 uint64_t session_early_octets(const struct session *s)
 {
-    uint64_t start = session_start(s, SERVER);
-    if (!start || !s->early_end || s->early_seen > start || !session_acks_usable(s, CLIENT) || session_dark(s, SERVER))
+    uint64_t start = session_start(s, SERVER), whole = s->greeting_last ? s->greeting_last : start;
+    if (!start || !s->early_end || s->early_seen > whole || !session_acks_usable(s, CLIENT) || session_dark(s, SERVER))
         return 0;
     return s->early_end - session_start(s, CLIENT);
 }

@@ -24,7 +24,12 @@ uint64_t session_start(const struct session *s, enum side side);
 /* Was this side's own SYN captured? If not, what it said first may be missing without a trace. */
 bool session_saw_syn(const struct session *s, enum side side);
 
-/* Octets of the client were read. How many of all that were had been sent before the client had received anything is
+/* The server's greeting was read to its last octet. One of several lines may be sent in two goes, to catch who does not
+   wait for its end (Postfix's postscreen). */
+void session_greeted(struct session *s, const struct mark *last);
+
+/* Octets of the client were read. How many of all that were had been sent before the client had received anything,
+   or the whole greeting where session_greeted() told of one, is
    known at the end, when it is clear where the server's stream began and whether acknowledgments mean anything. */
 void session_early(struct session *s, const struct mark *first, const struct mark *last);
 uint64_t session_early_octets(const struct session *s);

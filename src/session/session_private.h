@@ -81,6 +81,7 @@ struct session {                      /* awake; see session_rest.c */
     struct input *offered; /* the pair of inputs being offered now */
     struct record *facts;
     struct dialogue dialogue;
+    uint64_t greeting_last;         /* place of its last octet; 0: not told */
     uint64_t early_seen, early_end; /* what the first octets read of the client had seen; where those that had ended */
     struct session_names *names;    /* null until the first record */
     uint32_t *notes;                /* counts by enum note; null until the first */
