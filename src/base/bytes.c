@@ -24,6 +24,14 @@ bool bytes_equal(struct bytes a, struct bytes b)
     return a.len == b.len && (!a.len || !memcmp(a.data, b.data, a.len));
 }
 
+void bytes_to_string(char *to, size_t size, struct bytes b)
+{
+    size_t len = b.len < size ? b.len : size - 1;
+    if (len)
+        memcpy(to, b.data, len);
+    to[len] = '\0';
+}
+
 bool bytes_equal_nocase(struct bytes a, struct bytes b)
 {
     return a.len == b.len && bytes_starts_nocase(a, b);

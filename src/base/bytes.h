@@ -33,6 +33,9 @@ struct bytes bytes_trim(struct bytes b);
 
 bool bytes_equal(struct bytes a, struct bytes b);
 
+/* A string of the first octets, as many as there is room for; `size` is at least 1. */
+void bytes_to_string(char *to, size_t size, struct bytes b);
+
 /* Equal but for the case of ASCII letters. */
 bool bytes_equal_nocase(struct bytes a, struct bytes b);
 
