@@ -323,6 +323,8 @@ static bool try_way(struct trial *x, const struct wrap_how *how, const char *fol
     return ok;
 }
 
+enum { HOLD_LEAST = 4096 }; /* that --hold takes; a hello alone is longer than less */
+
 /* Does anything stand in it that TLS would change, or that makes it no dialogue of a mail protocol? */
 static bool is_for_this(const struct dialogue_file *d, const struct buf *raw)
 {
@@ -338,6 +340,8 @@ static bool is_for_this(const struct dialogue_file *d, const struct buf *raw)
     for (size_t i = 0; not [i]; i++)
         if (says(raw, not [i]))
             return false;
+    if (d->hold && d->hold < HOLD_LEAST)
+        return false;
     return wrap_fits(d) && !d->keys.count && !d->interim && says(raw, "\"session\"");
 }
 
