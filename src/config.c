@@ -329,13 +329,13 @@ static bool find(const struct reader *r, enum option_key *ret)
 static bool take_all(struct reader *r)
 {
     unsigned lines[OPTION_KEYS] = {0};
-    enum option_key option;
+    enum option_key option = OPTION_KEYS;
     for (;;) {
         if (!next(r))
             return false;
         if (r->event.type == YAML_MAPPING_END_EVENT)
             return true;
-        if (!want_scalar(r, "a setting's name") || !find(r, &option))
+        if (!want_scalar(r, "a setting's name") || !find(r, &option) || option == OPTION_KEYS)
             return false;
         if (lines[option])
             return refuse(r, "%s stands in line %u already", option_infos[option].key, lines[option]);

@@ -12,7 +12,7 @@
 
 const struct option_info option_infos[OPTION_KEYS] = {
 #define OPTION(id, name, argument, letter, doc, key, shape, usual)                                                     \
-    [OPTION_##id] = {name, argument, letter, doc, key, SHAPE_##shape, usual},
+    [OPTION_##id] = {name, argument, doc, key, usual, SHAPE_##shape, letter},
 #include "options.def"
 #undef OPTION
 };
@@ -586,7 +586,7 @@ static bool apply_all(struct options *o, struct error *err)
     for (size_t i = 0; i < o->settings.count; i++) {
         const struct setting *s = &o->settings.list[i];
         bool off = option_infos[s->option].shape == SHAPE_SWITCH && s->text && strcmp(s->text, "true") != 0;
-        if (off || overridden(o, s) || apply(o, s->option, s->text, err))
+        if (off || overridden(o, s) || apply(o, s->option, s->text ? s->text : "", err))
             continue;
         return s->line ? misplaced(o, s, err) : false;
     }

@@ -24,11 +24,9 @@ enum shape { SHAPE_NONE, SHAPE_SWITCH, SHAPE_VALUE, SHAPE_LIST, SHAPE_PAIRS, SHA
 
 /* A row of options.def. */
 struct option_info {
-    const char *name, *argument;
-    char letter;
-    const char *doc, *key;
+    const char *name, *argument, *doc, *key, *usual;
     enum shape shape;
-    const char *usual;
+    char letter;
 };
 
 extern const struct option_info option_infos[OPTION_KEYS];

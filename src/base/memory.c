@@ -23,8 +23,9 @@ void *memory_get(size_t size)
     if (size > KEPT_MOST)
         return checked(calloc(1, size));
     void *block = checked(malloc(size ? size : 1));
-    __asm__("" : "+r"(block));
-    return memset(block, 0, size);
+    __asm__ volatile("" : : "r"(block) : "memory");
+    memset(block, 0, size);
+    return block;
 }
 
 void *memory_resize(void *block, size_t size)

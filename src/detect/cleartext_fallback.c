@@ -39,11 +39,13 @@ static void see_habit(struct watch *w, const struct seen *s)
     struct profile *habit = s->kind == KIND_tls ? profile_get(w, &key, s) : profile_find(w, &key);
     struct fallback *x = habit ? profile_data(habit) : NULL;
     uint64_t uid = tally_hash(s->uid), helo = tally_hash_nocase(seen_text(s, F_session_helo));
+    if (!x)
+        return;
     if (s->kind == KIND_tls) { /* its session comes behind it, and says who it was */
         x->open = uid;
         return;
     }
-    if (!x || !seen_has(s, F_session_helo))
+    if (!seen_has(s, F_session_helo))
         return;
     if (seen_is(s, F_session_starttls, "accepted") && x->open == uid) {
         x->sessions = x->helo == helo ? x->sessions + 1 : 1;

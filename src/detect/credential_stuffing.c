@@ -32,7 +32,7 @@ static unsigned different(const uint32_t *list, unsigned count)
 {
     enum { SLOTS = 2 * RECENT_MOST };
     bool taken[SLOTS] = {false};
-    uint32_t slots[SLOTS];
+    uint32_t slots[SLOTS] = {0};
     unsigned n = 0;
     for (unsigned i = 0; i < count; i++) {
         unsigned at = list[i] % SLOTS;
