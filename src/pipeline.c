@@ -19,7 +19,6 @@
 #include "mail/secret_tag.h"
 #include "recorder.h"
 #include "session/keylog.h"
-#include "turns.h"
 #include "workers.h"
 
 enum {
@@ -181,7 +180,7 @@ static bool read_file(struct pipeline *p, const char *name)
     recorder_origin(p->recorder, name, before + 1);
     p->files++;
     struct reading reading = {.pipeline = p, .source = src};
-    if (p->direct || !turns_read(src, take_frames, &reading))
+    if (!workers_read(p->workers, src, take_frames, &reading))
         while (take_frames(&reading))
             continue;
     if (reading.status == SOURCE_BROKEN) {

@@ -1,16 +1,15 @@
 #include "workers.h"
 
 #include "base/memory.h"
+#include "rounds.h"
+#include "thread.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     BATCH_EVENTS = 512,
     BATCH_OCTETS = 512 << 10, /* more than any packet has */
-    BATCHES = 4,              /* on their way to one worker, or being filled */
     PARCELS = 16              /* on their way to the recorder */
 };
 
@@ -29,7 +28,7 @@ struct event {
     };
 };
 
-struct batch {
+struct batch {         /* a worker's part of a round */
     struct order upto; /* with it everything was sent that comes before */
     bool last;
     enum engine_end how;
@@ -42,26 +41,26 @@ struct batch {
 struct worker {
     struct lanes *lanes;
     unsigned share;
-    struct channel *full, *empty; /* batches, to it and back */
-    struct channel *parcels;      /* to the recorder */
-    struct batch *filling;        /* the reader's; null: none is at hand */
-    struct parcel *parcel;        /* the worker's, being filled */
-    struct kept *frames;          /* the worker's, of the packet in hand; null: they were handed on */
+    struct batch *batches[ROUNDS];
+    struct channel *parcels; /* to the recorder */
+    struct parcel *parcel;   /* being filled */
+    struct kept *frames;     /* of the packet in hand; null: they were handed on */
     uint64_t settled;
-    uint64_t round; /* the worker's: batches it has done with */
-    pthread_t thread;
-    bool running;
+    uint64_t round; /* batches it has done with */
 };
 
-/* Invariant: a batch is sent to one worker only together with those of all others. So a worker that waits for packets
-   has done with everything that another worker, which waits for the recorder, has begun: nobody waits in a circle. */
+/* Invariant: a worker that waits for packets, or for its turn to read them, has done with all rounds sent, so with
+   everything that another worker, which waits for the recorder, has begun: nobody waits in a circle. */
 struct workers {
     struct recorder *recorder;
     unsigned count;
+    struct rounds *rounds;
+    bool filling; /* batches of a round that is not yet sent */
+    uint64_t round;
+    struct bytes stays;  /* octets that need no copy to be there until the round is done with */
     struct order latest; /* the latest thing that came */
     struct channel *parcels[LANES];
     pthread_t recording;
-    bool recorded; /* that thread runs */
     struct worker worker[];
 };
 
@@ -164,21 +163,17 @@ static void work_on(struct worker *w, const struct event *e)
     }
 }
 
-static void *work(void *arg)
+static void work(void *arg, unsigned member, uint64_t round)
 {
-    struct worker *w = arg;
-    for (bool last = false; !last;) {
-        struct batch *b = channel_take(w->full);
-        last = b->last;
-        for (unsigned i = 0; i < b->count; i++)
-            work_on(w, &b->events[i]);
-        if (last)
-            lanes_finish(w->lanes, b->how);
-        w->round++;
-        send_parcel(w, &b->upto, last);
-        channel_put(w->empty, b);
-    }
-    return NULL;
+    struct workers *all = arg;
+    struct worker *w = &all->worker[member];
+    const struct batch *b = w->batches[round % ROUNDS];
+    for (unsigned i = 0; i < b->count; i++)
+        work_on(w, &b->events[i]);
+    if (b->last)
+        lanes_finish(w->lanes, b->how);
+    w->round++;
+    send_parcel(w, &b->upto, b->last);
 }
 
 static void *record(void *arg)
@@ -192,16 +187,11 @@ static void *record(void *arg)
 
 static void worker_release(struct worker *w)
 {
-    struct batch *b;
     lanes_free(w->lanes);
-    if (!w->full)
-        return;
-    free(w->filling);
-    while ((b = channel_try(w->empty)) != NULL)
-        free(b);
-    channel_free(w->full);
-    channel_free(w->empty);
-    channel_free(w->parcels);
+    for (unsigned i = 0; i < ROUNDS; i++)
+        free(w->batches[i]);
+    if (w->parcels)
+        channel_free(w->parcels);
 }
 
 static void workers_free(struct workers *w)
@@ -218,70 +208,21 @@ static void worker_init(struct worker *w, const struct engine_settings *settings
     w->lanes = lanes_new(settings, share, shares, emit, w);
     if (writes)
         lanes_tell(w->lanes, belongs);
-    w->full = channel_new(BATCHES);
-    w->empty = channel_new(BATCHES);
     w->parcels = channel_new(PARCELS);
-    for (unsigned i = 0; i < BATCHES; i++)
-        channel_put(w->empty, memory_resize(NULL, sizeof(struct batch)));
+    for (unsigned i = 0; i < ROUNDS; i++)
+        w->batches[i] = memory_resize(NULL, sizeof(struct batch));
 }
 
+/* False, and nothing runs. */
 static bool start(struct workers *w)
 {
-    w->recorded = !pthread_create(&w->recording, NULL, record, w);
-    for (unsigned i = 0; i < w->count && w->recorded; i++) {
-        w->worker[i].running = !pthread_create(&w->worker[i].thread, NULL, work, &w->worker[i]);
-        if (!w->worker[i].running)
-            return false;
-    }
-    return w->recorded;
-}
-
-/* Signals are the main thread's, which waits for packets. */
-static bool start_quietly(struct workers *w)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    bool started = start(w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    w->rounds = rounds_new(w->count, work, w);
+    if (!w->rounds)
+        return false;
+    bool started = thread_start(&w->recording, record, w);
+    if (!started)
+        rounds_end(w->rounds);
     return started;
-}
-
-static struct batch *open_batch(struct worker *w)
-{
-    if (!w->filling) {
-        w->filling = channel_take(w->empty);
-        w->filling->count = 0;
-        w->filling->used = 0;
-        w->filling->last = false;
-    }
-    return w->filling;
-}
-
-static void send_all(struct workers *w, const struct order *upto, bool last, enum engine_end how)
-{
-    for (unsigned i = 0; i < w->count; i++) {
-        struct batch *b = open_batch(&w->worker[i]);
-        b->upto = *upto;
-        b->last = last;
-        b->how = how;
-        channel_put(w->worker[i].full, b);
-        w->worker[i].filling = NULL;
-    }
-}
-
-/* Those that never started have nothing to say, but are waited for by the recorder. */
-static void stop(struct workers *w)
-{
-    send_all(w, &(struct order){ORDER_END, PHASE_PACKET, 0}, true, ENGINE_SHUTDOWN);
-    for (unsigned i = 0; i < w->count; i++) {
-        if (w->worker[i].running)
-            pthread_join(w->worker[i].thread, NULL);
-        else
-            work(&w->worker[i]);
-    }
-    if (w->recorded)
-        pthread_join(w->recording, NULL);
 }
 
 struct workers *workers_new(const struct engine_settings *settings, unsigned jobs, struct recorder *recorder,
@@ -300,10 +241,8 @@ struct workers *workers_new(const struct engine_settings *settings, unsigned job
         worker_init(&w->worker[i], settings, i, jobs, recorder_writes(recorder));
         w->parcels[i] = w->worker[i].parcels;
     }
-    if (start_quietly(w))
+    if (start(w))
         return w;
-    if (w->recorded)
-        stop(w);
     workers_free(w);
     error_set(err, "%u threads cannot be had; give fewer with -j", jobs + 1);
     return NULL;
@@ -311,9 +250,36 @@ struct workers *workers_new(const struct engine_settings *settings, unsigned job
 
 /* --- the reader's calls --- */
 
+static struct batch *open_batch(struct workers *w, const struct worker *of)
+{
+    if (!w->filling) {
+        w->filling = true;
+        w->round = rounds_open(w->rounds);
+        for (unsigned i = 0; i < w->count; i++) {
+            struct batch *b = w->worker[i].batches[w->round % ROUNDS];
+            b->count = 0;
+            b->used = 0;
+            b->last = false;
+        }
+    }
+    return of->batches[w->round % ROUNDS];
+}
+
+static void send_all(struct workers *w, const struct order *upto, bool last, enum engine_end how)
+{
+    for (unsigned i = 0; i < w->count; i++) {
+        struct batch *b = open_batch(w, &w->worker[i]);
+        b->upto = *upto;
+        b->last = last;
+        b->how = how;
+    }
+    w->filling = false;
+    rounds_send(w->rounds);
+}
+
 static struct event *add_event(struct workers *w, struct worker *to, enum event_kind kind, uint64_t number)
 {
-    struct batch *b = open_batch(to);
+    struct batch *b = open_batch(w, to);
     struct event *e = &b->events[b->count++];
     e->kind = kind;
     e->number = number;
@@ -324,11 +290,25 @@ static struct event *add_event(struct workers *w, struct worker *to, enum event_
 /* Is there room for one more event everywhere, and for so many octets at that worker? If not, there is afterwards. */
 static void make_room(struct workers *w, const struct worker *to, size_t octets)
 {
-    bool full = to && to->filling && to->filling->used + octets > BATCH_OCTETS;
+    bool full = to && open_batch(w, to)->used + octets > BATCH_OCTETS;
     for (unsigned i = 0; i < w->count && !full; i++)
-        full = (!to || to == &w->worker[i]) && w->worker[i].filling && w->worker[i].filling->count == BATCH_EVENTS;
+        full = (!to || to == &w->worker[i]) && open_batch(w, &w->worker[i])->count == BATCH_EVENTS;
     if (full)
         send_all(w, &w->latest, false, ENGINE_EOF);
+}
+
+static void copy_payload(struct batch *b, struct bytes *payload)
+{
+    if (!payload->len)
+        return;
+    payload->data = memcpy(b->octets + b->used, payload->data, payload->len);
+    b->used += payload->len;
+}
+
+static bool is_within(struct bytes all, struct bytes part)
+{
+    uintptr_t from = (uintptr_t)part.data - (uintptr_t)all.data; /* large where it is before */
+    return from <= all.len && all.len - from >= part.len;
 }
 
 void workers_packet(struct workers *w, const struct packet *p, struct kept *frames, uint64_t settled)
@@ -339,17 +319,15 @@ void workers_packet(struct workers *w, const struct packet *p, struct kept *fram
         return;
     }
     struct worker *to = &w->worker[lane % w->count];
-    make_room(w, to, p->payload.len);
+    bool stays = is_within(w->stays, p->payload);
+    make_room(w, to, stays ? 0 : p->payload.len);
     struct event *e = add_event(w, to, EVENT_PACKET, p->frame);
-    struct batch *b = to->filling;
     e->lane = lane;
     e->frames = frames;
     e->settled = settled;
     e->packet = *p;
-    e->packet.payload.data = b->octets + b->used;
-    if (p->payload.len)
-        memcpy(b->octets + b->used, p->payload.data, p->payload.len);
-    b->used += p->payload.len;
+    if (!stays)
+        copy_payload(open_batch(w, to), &e->packet.payload);
 }
 
 void workers_tick(struct workers *w, uint64_t number, int64_t now)
@@ -387,14 +365,79 @@ void workers_flush(struct workers *w, uint64_t number)
     send_all(w, &w->latest, false, ENGINE_EOF);
 }
 
+struct reading {
+    struct workers *workers;
+    workers_take *take;
+    void *arg;
+};
+
+/* False: it is too much. */
+static bool copy_what_stays(struct batch *b, struct bytes stays)
+{
+    if (b->count > BATCH_EVENTS / 2)
+        return false;
+    for (unsigned i = 0; i < b->count; i++) {
+        struct event *e = &b->events[i];
+        if (e->kind != EVENT_PACKET || !is_within(stays, e->packet.payload))
+            continue;
+        if (b->used + e->packet.payload.len > BATCH_OCTETS / 4)
+            return false;
+        copy_payload(b, &e->packet.payload);
+    }
+    return true;
+}
+
+/* A piece with little mail in it is not worth waking anybody: what stayed in it is copied after all, and the round
+   filled further. */
+static bool is_worth_sending(struct workers *w)
+{
+    for (unsigned i = 0; i < w->count; i++)
+        if (!copy_what_stays(open_batch(w, &w->worker[i]), w->stays))
+            return true;
+    return false;
+}
+
+static bool take_turn(void *arg, struct bytes stays)
+{
+    struct reading *r = arg;
+    struct workers *w = r->workers;
+    w->stays = stays;
+    bool more = r->take(r->arg);
+    if (w->filling && (!more || is_worth_sending(w)))
+        send_all(w, &w->latest, false, ENGINE_EOF);
+    w->stays = (struct bytes){0};
+    return more;
+}
+
+static bool read_alone(struct source *src, workers_take *take, void *arg)
+{
+    bool more = source_by_turns(src, 1);
+    if (!more)
+        return false;
+    for (uint64_t n = 0; more; n++) {
+        source_fetch(src, n, 0);
+        source_turn(src, 0);
+        more = take(arg);
+        source_turn_over(src);
+    }
+    return true;
+}
+
+bool workers_read(struct workers *w, struct source *src, workers_take *take, void *arg)
+{
+    struct reading reading = {w, take, arg};
+    if (w->count == 1)
+        return read_alone(src, take, arg);
+    return rounds_read(w->rounds, src, take_turn, &reading);
+}
+
 void workers_finish(struct workers *w, enum engine_end how, struct engine_counts *counts)
 {
     if (w->count == 1) {
         lanes_finish(w->worker[0].lanes, how);
     } else {
         send_all(w, &(struct order){ORDER_END, PHASE_PACKET, 0}, true, how);
-        for (unsigned i = 0; i < w->count; i++)
-            pthread_join(w->worker[i].thread, NULL);
+        rounds_end(w->rounds);
         pthread_join(w->recording, NULL);
     }
     for (unsigned i = 0; i < w->count; i++)

@@ -3,6 +3,7 @@
 #ifndef MAILTAP_WORKERS_H
 #define MAILTAP_WORKERS_H
 
+#include "capture/source.h"
 #include "recorder.h"
 
 struct workers;
@@ -11,6 +12,14 @@ struct workers;
    Null, and err says why, when they cannot be had. */
 struct workers *workers_new(const struct engine_settings *settings, unsigned jobs, struct recorder *recorder,
                             struct error *err);
+
+/* Takes the frames of `src` that can be had now, up to SOURCE_IDLE. False: no more will come, or are wanted. */
+typedef bool workers_take(void *arg);
+
+/* Reads until that is false; the threads by turns, so that it is called by one at a time, each seeing what the others
+   did before. Payloads that lie in the frames are not copied then. False, and nothing was done: the source is no plain
+   file. */
+bool workers_read(struct workers *w, struct source *src, workers_take *take, void *arg);
 
 /* A packet of a connection that is followed; its payload is copied. For -w the frames it came in, which are the
    workers' now, and the number below which all frames are decided; else null and 0. */

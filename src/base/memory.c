@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEPT_MOST = 1032 };
+enum { KEPT_MOST = 1032, PAGE = 4096 };
 
 static void *checked(void *block)
 {
@@ -31,6 +31,11 @@ void *memory_get(size_t size)
 void *memory_resize(void *block, size_t size)
 {
     return checked(realloc(block, size ? size : 1));
+}
+
+void *memory_pages(size_t size)
+{
+    return checked(aligned_alloc(PAGE, (size + PAGE - 1) / PAGE * PAGE));
 }
 
 void *memory_more(void *list, size_t count, size_t item)

@@ -7,6 +7,7 @@
 
 void *memory_get(size_t size);                 /* zeroed; the caller frees with free() */
 void *memory_resize(void *block, size_t size); /* as realloc */
+void *memory_pages(size_t size);               /* whole pages, not zeroed: the kernel copies into them faster */
 char *memory_string(const char *text);         /* a copy */
 
 /* The list with room for one item more than `count`: twice as many at a time. */

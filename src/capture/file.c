@@ -24,7 +24,8 @@ struct file_filter {
 struct file_source {
     struct source source;
     struct window in;
-    struct piece pieces[2];
+    struct piece *pieces; /* null: it is not read by turns */
+    unsigned piece_count;
     bool is_pcapng;
     struct classic classic;
     struct pcapng pcapng;
@@ -145,22 +146,25 @@ static enum source_status file_next(struct source *source, struct frame *frame, 
     return SOURCE_FRAME;
 }
 
-static bool file_by_turns(struct source *source)
+static bool file_by_turns(struct source *source, unsigned rooms)
 {
     struct file_source *src = (struct file_source *)source;
-    return window_in_pieces(&src->in, &src->pieces[0], &src->pieces[1]);
+    src->pieces = memory_get(rooms * sizeof *src->pieces);
+    if (window_in_pieces(&src->in, src->pieces, rooms))
+        src->piece_count = rooms;
+    return src->piece_count;
 }
 
-static void file_fetch(struct source *source, uint64_t n)
+static void file_fetch(struct source *source, uint64_t n, unsigned room)
 {
     struct file_source *src = (struct file_source *)source;
-    piece_read(&src->pieces[n & 1], n);
+    piece_read(&src->pieces[room], n);
 }
 
-static void file_turn(struct source *source, uint64_t n)
+static struct bytes file_turn(struct source *source, unsigned room)
 {
     struct file_source *src = (struct file_source *)source;
-    window_put(&src->in, &src->pieces[n & 1]);
+    return window_put(&src->in, &src->pieces[room]);
 }
 
 static void file_turn_over(struct source *source)
@@ -172,8 +176,9 @@ static void file_turn_over(struct source *source)
 static void file_free(struct source *source)
 {
     struct file_source *src = (struct file_source *)source;
-    piece_release(&src->pieces[0]);
-    piece_release(&src->pieces[1]);
+    for (unsigned i = 0; i < src->piece_count; i++)
+        piece_release(&src->pieces[i]);
+    free(src->pieces);
     forget_filters(src);
     pcapng_release(&src->pcapng);
     window_release(&src->in);

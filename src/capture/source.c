@@ -8,19 +8,19 @@ bool source_filter(struct source *src, const char *expression, struct error *err
     return src->ops->filter(src, expression, err);
 }
 
-bool source_by_turns(struct source *src)
+bool source_by_turns(struct source *src, unsigned rooms)
 {
-    return src->ops->by_turns && src->ops->by_turns(src);
+    return src->ops->by_turns && src->ops->by_turns(src, rooms);
 }
 
-void source_fetch(struct source *src, uint64_t n)
+void source_fetch(struct source *src, uint64_t n, unsigned room)
 {
-    src->ops->fetch(src, n);
+    src->ops->fetch(src, n, room);
 }
 
-void source_turn(struct source *src, uint64_t n)
+struct bytes source_turn(struct source *src, unsigned room)
 {
-    src->ops->turn(src, n);
+    return src->ops->turn(src, room);
 }
 
 void source_turn_over(struct source *src)

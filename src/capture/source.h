@@ -37,18 +37,19 @@ struct source *source_open_live(const char *interface, const struct live_setting
    makes no sense for do not match. */
 bool source_filter(struct source *src, const char *expression, struct error *err);
 
-/* Two threads can read a plain file by turns, each its own pieces: the octets of one are then fetched while the frames
-   of the other are taken, where they lie in that processor's cache. False: this source is none of these. From now on
-   source_next() gives SOURCE_IDLE where a piece ends. */
-bool source_by_turns(struct source *src);
+/* Several threads can read a plain file by turns, in pieces: the octets of some are then fetched while the frames of
+   another are taken, where they lie in that processor's cache. There is memory, a room each, for so many pieces. False:
+   this source is no plain file. From now on source_next() gives SOURCE_IDLE where a piece ends. */
+bool source_by_turns(struct source *src, unsigned rooms);
 
-/* Fetches the octets of the n-th piece, from 0: those of even numbers one after the other, and those of odd numbers,
-   may be fetched at the same time, and while the other's frames are taken. */
-void source_fetch(struct source *src, uint64_t n);
+/* Fetches the octets of the n-th piece, from 0. Threads may do so at the same time, each in a room of its own, and
+   while the frames of an earlier piece are taken. */
+void source_fetch(struct source *src, uint64_t n, unsigned room);
 
-/* The frames of the n-th piece, which was fetched, come next, until SOURCE_IDLE; then the turn is over, before the next
-   begins. */
-void source_turn(struct source *src, uint64_t n);
+/* The frames of the next piece, which was fetched into that room, come next, until SOURCE_IDLE; then the turn is over,
+   before the next begins. What it returns stays there until the room is used again; a frame that no room is large
+   enough for is not in it. */
+struct bytes source_turn(struct source *src, unsigned room);
 void source_turn_over(struct source *src);
 
 /* What poll(2) can wait at for the next frame of an interface; -1 for files. */

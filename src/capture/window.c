@@ -86,7 +86,7 @@ enum window_status window_fill(struct window *w, size_t n)
     return WINDOW_READY;
 }
 
-bool window_in_pieces(struct window *w, struct piece *first, struct piece *second)
+bool window_in_pieces(struct window *w, struct piece *pieces, unsigned count)
 {
     int fd = unpack_plain(w->in);
     off_t start = fd < 0 ? -1 : lseek(fd, 0, SEEK_CUR);
@@ -94,9 +94,8 @@ bool window_in_pieces(struct window *w, struct piece *first, struct piece *secon
         return false;
     w->in_pieces = true;
     w->behind = WINDOW_AGAIN;
-    *first = *second = (struct piece){.fd = fd, .start = (uint64_t)start};
-    first->room = memory_resize(NULL, PIECE_HEAD + PIECE_SIZE);
-    second->room = memory_resize(NULL, PIECE_HEAD + PIECE_SIZE);
+    for (unsigned i = 0; i < count; i++)
+        pieces[i] = (struct piece){.fd = fd, .start = (uint64_t)start, .room = memory_pages(PIECE_HEAD + PIECE_SIZE)};
     return true;
 }
 
@@ -124,7 +123,7 @@ void piece_read(struct piece *p, uint64_t n)
     }
 }
 
-void window_put(struct window *w, const struct piece *p)
+struct bytes window_put(struct window *w, const struct piece *p)
 {
     size_t here = w->to - w->from;
     uint64_t place = w->base + w->from;
@@ -141,6 +140,7 @@ void window_put(struct window *w, const struct piece *p)
     arrived(w, p->len);
     w->behind = p->behind;
     w->why = p->why;
+    return bytes_of(p->room, PIECE_HEAD + p->len);
 }
 
 void window_out(struct window *w)

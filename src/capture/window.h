@@ -72,15 +72,16 @@ struct piece {
 #define PIECE_SIZE ((size_t)512 << 10)
 
 /* From now on octets come in pieces. False: this file is compressed, or cannot be read at any place. */
-bool window_in_pieces(struct window *w, struct piece *first, struct piece *second);
+bool window_in_pieces(struct window *w, struct piece *pieces, unsigned count);
 void piece_release(struct piece *p);
 
 /* Reads the n-th. */
 void piece_read(struct piece *p, uint64_t n);
 
-/* The octets of a piece come next, and stay in it; behind them window_want() says WINDOW_AGAIN until the next piece, or
-   what there is behind the last. Before another is put in, or this one read again, take it out. */
-void window_put(struct window *w, const struct piece *p);
+/* The octets of a piece come next, and stay in it, which is what it returns; behind them window_want() says
+   WINDOW_AGAIN until the next piece, or what there is behind the last. Before another is put in, or this one read
+   again, take it out. */
+struct bytes window_put(struct window *w, const struct piece *p);
 void window_out(struct window *w);
 
 /* What source_next() has to say after window_want() gave s, which is not WINDOW_READY, for octets of `what` that begins

@@ -1,5 +1,6 @@
-/* A file read by turns gives the frames, and the end, that it gives when it is read by one thread. */
-#include "turns.h"
+/* A file read by turns gives the frames, and the end, that it gives when it is read by one thread; what members do in a
+   round sees the octets it was sent. */
+#include "rounds.h"
 
 #include "base/buf.h"
 #include "capture/file.h"
@@ -87,20 +88,105 @@ struct told {
     struct error err;
 };
 
+static uint64_t add_frame(uint64_t sum, struct bytes data)
+{
+    for (size_t i = 0; i < data.len; i += 97)
+        sum = sum * 31 + data.data[i];
+    return sum;
+}
+
 static bool take(void *arg)
 {
     struct told *t = arg;
     struct frame frame;
     while (t->frames < t->most && (t->status = source_next(t->source, &frame, &t->err)) == SOURCE_FRAME) {
         t->frames++;
-        t->sum = t->sum * 31 + (uint64_t)frame.when + frame.data.len;
-        for (size_t i = 0; i < frame.data.len; i += 97)
-            t->sum = t->sum * 31 + frame.data.data[i];
+        t->sum = add_frame(t->sum * 31 + (uint64_t)frame.when + frame.data.len, frame.data);
     }
     return t->frames < t->most && t->status == SOURCE_IDLE;
 }
 
-static void read_content(struct bytes content, bool by_turns, uint64_t most, struct told *t)
+/* --- by turns --- */
+
+enum { MEMBERS = 6, FRAMES_MOST = 400 };
+
+struct sent { /* in one round */
+    unsigned count;
+    struct bytes frames[FRAMES_MOST];
+    uint64_t sums[FRAMES_MOST];
+};
+
+struct crew {
+    struct rounds *rounds;
+    struct told *told;
+    struct sent sent[ROUNDS];
+    uint64_t done[MEMBERS]; /* rounds, by each */
+    uint64_t stayed[MEMBERS];
+};
+
+static uint64_t stayed_ever; /* frames that members saw in a piece */
+
+static void check_part(void *arg, unsigned member, uint64_t round)
+{
+    struct crew *c = arg;
+    const struct sent *s = &c->sent[round % ROUNDS];
+    assert_int_equal(round, c->done[member]);
+    c->done[member]++;
+    for (unsigned i = member; i < s->count; i += MEMBERS) {
+        assert_int_equal(add_frame(0, s->frames[i]), s->sums[i]);
+        c->stayed[member]++;
+    }
+}
+
+static bool lies_in(struct bytes all, struct bytes part)
+{
+    return part.data >= all.data && part.data + part.len <= all.data + all.len;
+}
+
+/* Several rounds of a piece, or one, or none. */
+static bool take_and_send(void *arg, struct bytes stays)
+{
+    struct crew *c = arg;
+    struct told *t = c->told;
+    struct sent *s = NULL;
+    struct frame frame;
+    while (t->frames < t->most && (t->status = source_next(t->source, &frame, &t->err)) == SOURCE_FRAME) {
+        t->frames++;
+        t->sum = add_frame(t->sum * 31 + (uint64_t)frame.when + frame.data.len, frame.data);
+        if (!lies_in(stays, frame.data))
+            continue;
+        if (!s) {
+            s = &c->sent[rounds_open(c->rounds) % ROUNDS];
+            s->count = 0;
+        }
+        s->frames[s->count] = frame.data;
+        s->sums[s->count++] = add_frame(0, frame.data);
+        if (frame.data.len % 16 == 0 || s->count == FRAMES_MOST) {
+            rounds_send(c->rounds);
+            s = NULL;
+        }
+    }
+    if (s)
+        rounds_send(c->rounds);
+    return t->frames < t->most && t->status == SOURCE_IDLE;
+}
+
+static void read_by_turns(struct told *t, unsigned members)
+{
+    static struct crew c;
+    c = (struct crew){.told = t};
+    c.rounds = rounds_new(members, check_part, &c);
+    assert_non_null(c.rounds);
+    assert_true(rounds_read(c.rounds, t->source, take_and_send, &c));
+    source_free(t->source); /* all is done with by now */
+    rounds_end(c.rounds);
+    for (unsigned i = 0; i < members; i++) {
+        assert_int_equal(c.done[i], c.done[0]);
+        stayed_ever += c.stayed[i];
+    }
+}
+
+static void read_content(struct bytes content, unsigned members, uint64_t most, struct told *t)
 {
     int fd = memfd_create("capture", 0);
     assert_true(fd >= 0);
@@ -109,23 +195,27 @@ static void read_content(struct bytes content, bool by_turns, uint64_t most, str
     *t = (struct told){.most = most};
     t->source = source_open_fd(fd, "x", &t->err);
     assert_non_null(t->source);
-    if (by_turns)
-        assert_true(turns_read(t->source, take, t));
-    else
-        while (take(t))
-            continue;
+    if (members) {
+        read_by_turns(t, members);
+        return;
+    }
+    while (take(t))
+        continue;
     source_free(t->source);
 }
 
 static void expect_same(struct bytes content, uint64_t most)
 {
-    struct told one, two;
-    read_content(content, false, most, &one);
-    read_content(content, true, most, &two);
-    assert_int_equal(one.frames, two.frames);
-    assert_int_equal(one.sum, two.sum);
-    assert_int_equal(one.status, two.status);
-    assert_string_equal(one.err.text, two.err.text);
+    static const unsigned members[] = {1, 2, MEMBERS};
+    struct told one, by_turns;
+    read_content(content, 0, most, &one);
+    for (unsigned i = 0; i < sizeof members / sizeof *members; i++) {
+        read_content(content, members[i], most, &by_turns);
+        assert_int_equal(one.frames, by_turns.frames);
+        assert_int_equal(one.sum, by_turns.sum);
+        assert_int_equal(one.status, by_turns.status);
+        assert_string_equal(one.err.text, by_turns.err.text);
+    }
 }
 
 /* Whole, cut anywhere, cut where a piece ends, given up on the way, and shorter than a piece. */
@@ -159,6 +249,12 @@ static void pcapng(void **state)
     same_frames(pcapng_content);
 }
 
+static void many_stayed(void **state)
+{
+    (void)state;
+    assert_true(stayed_ever > 1000);
+}
+
 static void only_plain_files(void **state)
 {
     static const uint32_t header[] = {0xa1b2c3d4, 0x00040002, 0, 0, 262144, 1};
@@ -170,7 +266,10 @@ static void only_plain_files(void **state)
     close(ends[1]);
     t.source = source_open_fd(ends[0], "x", &t.err);
     assert_non_null(t.source);
-    assert_false(turns_read(t.source, take, &t));
+    struct crew c = {.told = &t};
+    c.rounds = rounds_new(2, check_part, &c);
+    assert_false(rounds_read(c.rounds, t.source, take_and_send, &c));
+    rounds_end(c.rounds);
     assert_false(take(&t));
     assert_int_equal(t.status, SOURCE_END);
     source_free(t.source);
@@ -181,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(classic),
         cmocka_unit_test(pcapng),
+        cmocka_unit_test(many_stayed),
         cmocka_unit_test(only_plain_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
