@@ -155,7 +155,7 @@ struct record *stored_parse(struct bytes line, const struct limits *limits, stru
     object = json_tokener_parse_ex(tokener, (const char *)line.data, (int)line.len);
     if (!json_object_is_type(object, json_type_object) || json_tokener_get_parse_end(tokener) != line.len) {
         error_set(err, "is no JSON object");
-    } else if (!json_object_object_get_ex(object, "type", &type)) {
+    } else if (!json_object_object_get_ex(object, "type", &type) || !json_object_is_type(type, json_type_string)) {
         error_set(err, "is no record: it has no type");
     } else {
         for (unsigned k = 0; k < KIND_COUNT && !r; k++)

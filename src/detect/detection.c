@@ -89,12 +89,6 @@ static void profile_free(struct profile *e)
     free(e);
 }
 
-static void hold(struct watch *w, struct profile *e, size_t octets)
-{
-    e->held += (uint32_t)octets;
-    w->detection->memory += octets;
-}
-
 static void speak(struct watch *w, struct profile *e, const char *state);
 
 static uint64_t count_of(const struct watch *w, const struct profile *e)
@@ -173,8 +167,8 @@ static void expire(struct detection *d)
     }
 }
 
-/* Makes room: the profile that was asked for longest ago goes, of whatever rule; never one that was asked for with this
-   record, since a rule may be at work on it. */
+/* Makes room: the profile that was made or had longest ago goes, of whatever rule; never one that a rule was given with
+   this record, since it may be at work on it. */
 static void make_room(struct detection *d)
 {
     while (d->memory + d->bucket_count * sizeof(struct profile *) > d->limits->detect) {
@@ -189,6 +183,13 @@ static void make_room(struct detection *d)
         d->forgotten++;
         forget(most, most->oldest);
     }
+}
+
+static void hold(struct watch *w, struct profile *e, size_t octets)
+{
+    e->held += (uint32_t)octets;
+    w->detection->memory += octets;
+    make_room(w->detection);
 }
 
 static void more_buckets(struct detection *d)
@@ -246,6 +247,8 @@ static struct profile *find(struct watch *w, const struct key *key, uint64_t has
         forget(w, e);
         return NULL;
     }
+    if (e)
+        e->turn = d->seen.turn;
     return e;
 }
 
@@ -263,7 +266,6 @@ struct profile *profile_get(struct watch *w, const struct key *key, const struct
         unlink_entity(w, e);
         link_newest(w, e);
         e->touched = d->now;
-        e->turn = d->seen.turn;
         e->port_differs |= e->server_port != s->server_port;
         return e;
     }
@@ -294,7 +296,6 @@ struct profile *profile_get(struct watch *w, const struct key *key, const struct
     d->buckets[hash & (d->bucket_count - 1)] = e;
     d->entities++;
     link_newest(w, e);
-    make_room(d);
     return e;
 }
 

@@ -21,6 +21,15 @@ def differs(what, wanted, got):
     return 1
 
 
+def refuses(mailtap, line):
+    """What is no record is said to be none, and nothing worse happens."""
+    got = subprocess.run([mailtap, '--records', '-', '-o', 'json'], input=line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    if got.returncode > 0 and b'line 1 is ' in got.stderr:
+        return 0
+    print(f'{line}: exit code {got.returncode}, {got.stderr[:200]}')
+    return 1
+
+
 def main():
     mailtap, dialogue_test, samples, *folders = sys.argv[1:]
     failed, alerts = 0, 0
@@ -49,6 +58,8 @@ def main():
         failed += differs('suppressed, from records', wanted, run(mailtap, '--records', '-', '-o', 'json', *quiet, stdin=plain))
         suppressed = json.loads(wanted.splitlines()[-1])['records'].get('alerts_suppressed', 0)
         failed += suppressed < 5 or b'"suppressed":' not in wanted
+    for line in (b'{"type":null}', b'{"type":7}', b'{"type":"mail"}', b'{}', b'[]', b'null', b'{"type":"session"'):
+        failed += refuses(mailtap, line)
     print(f'{len(files)} captures, {alerts} alerts, {suppressed} suppressed, {failed} differences')
     sys.exit(failed != 0 or alerts < 20)
 

@@ -188,6 +188,98 @@ static void bounded(void **state)
     detect_settings_release(&settings);
 }
 
+/* A session whose client spoke too early, to one of its servers. */
+static struct record *early_session(unsigned client, unsigned server, const struct limits *limits)
+{
+    char ip[64];
+    struct record *r = record_new(KIND_session, limits);
+    record_time(r, F_all_ts, CLOCK_US);
+    record_word(r, F_all_proto, "smtp");
+    snprintf(ip, sizeof ip, "203.0.113.%u", client);
+    record_word(r, F_all_client_ip, ip);
+    snprintf(ip, sizeof ip, "198.51.%u.%u", server >> 8, server & 0xff);
+    record_word(r, F_all_server_ip, ip);
+    record_text(r, F_session_banner, BYTES("mx.example.org"));
+    record_number(r, F_session_early_octets, 9);
+    record_count(r, F_session_anomalies, BYTES("early_talker"), 1);
+    return r;
+}
+
+static void see(struct detection *d, struct record *r)
+{
+    struct record *alert;
+    detection_see(d, r);
+    record_free(r);
+    while ((alert = detection_next(d)) != NULL)
+        record_free(alert);
+}
+
+/* Entities that are there grow: others make room for that, too. */
+static void bounded_growth(void **state)
+{
+    enum { CLIENTS = 20, SERVERS = 800 };
+    struct detect_settings settings;
+    struct detection_counts counts;
+    struct limits limits;
+    struct error err;
+    (void)state;
+    limits_init(&limits);
+    limits.detect = 64 << 10;
+    detect_settings_init(&settings);
+    assert_true(detect_settings_set(&settings, "capture_fault=off", &err));
+    struct detection *d = detection_new(&settings, &limits);
+    for (unsigned i = 0; i < CLIENTS * SERVERS; i++) {
+        see(d, early_session(i % CLIENTS, i / CLIENTS, &limits));
+        detection_counts(d, &counts);
+        assert_true(counts.memory <= limits.detect);
+    }
+    assert_true(counts.forgotten > 0);
+    detection_free(d);
+    detect_settings_release(&settings);
+}
+
+/* A message to somebody, from one server to another. */
+static struct record *message_to(const char *rcpt, const char *client, const char *server, const struct limits *limits)
+{
+    struct record *r = record_new(KIND_message, limits);
+    record_time(r, F_all_ts, CLOCK_US);
+    record_word(r, F_all_proto, "smtp");
+    record_word(r, F_all_client_ip, client);
+    record_word(r, F_all_server_ip, server);
+    record_text(r, F_message_mail_from, BYTES("alice@far.example"));
+    record_word(r, F_message_auth, "none");
+    record_word(r, F_message_via, "data");
+    record_word(r, F_message_verdict, "accepted");
+    record_begin(r, F_message_rcpt);
+    record_text(r, F_rcpt_addr, bytes_of_string(rcpt));
+    record_number(r, F_rcpt_code, 250);
+    record_word(r, F_rcpt_verdict, "accepted");
+    record_end(r);
+    return r;
+}
+
+/* What a rule has found is not forgotten while it looks at it, however little room there is. */
+static void found_stays(void **state)
+{
+    enum { MOST = 200 };
+    struct detect_settings settings;
+    struct limits limits;
+    (void)state;
+    limits_init(&limits);
+    limits.detect = 64 << 10;
+    detect_settings_init(&settings);
+    for (unsigned others = 0; others < MOST; others++) {
+        struct detection *d = detection_new(&settings, &limits);
+        see(d, message_to("bob@other.example", "203.0.113.1", "198.51.100.25", &limits));
+        see(d, message_to("carol@other.example", "203.0.113.1", "198.51.100.25", &limits));
+        for (unsigned i = 0; i < others; i++)
+            see(d, session_of(i, &limits));
+        see(d, message_to("bob@other.example", "198.51.100.25", "192.0.2.25", &limits));
+        detection_free(d);
+    }
+    detect_settings_release(&settings);
+}
+
 static void settings(void **state)
 {
     struct detect_settings s;
@@ -218,8 +310,9 @@ static void settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(routes), cmocka_unit_test(own_domains), cmocka_unit_test(counting), cmocka_unit_test(networks),
-        cmocka_unit_test(times),  cmocka_unit_test(bounded),     cmocka_unit_test(settings),
+        cmocka_unit_test(routes),         cmocka_unit_test(own_domains), cmocka_unit_test(counting),
+        cmocka_unit_test(networks),       cmocka_unit_test(times),       cmocka_unit_test(bounded),
+        cmocka_unit_test(bounded_growth), cmocka_unit_test(found_stays), cmocka_unit_test(settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
