@@ -1,6 +1,8 @@
 /* What the client's lines have in common, whatever the protocol. */
 #include "client_line.h"
 
+#include "session/filter.h"
+
 enum { VERB_MOST = 24 };
 
 bool client_line_cut(struct session *s, const struct line *line, bool is_command, bool *adrift)
@@ -80,7 +82,7 @@ void client_line_note(struct session *s, struct command *c, const struct line *l
 
 static bool is_hello(struct bytes octets)
 {
-    return octets.len >= 3 && octets.data[0] == 22 && octets.data[1] == 3 && octets.data[2] <= 4;
+    return octets.len >= 3 && octets.data[0] == 22 && tls_may_begin(octets);
 }
 
 bool client_says_hello(const struct input *in)

@@ -92,12 +92,6 @@ static void lost(struct session *s, enum side side, uint64_t len, const struct m
         imap_lost_responses(s, where->at + len);
 }
 
-static void write_number(struct record *r, enum field f, uint64_t n)
-{
-    if (n)
-        record_number(r, f, n);
-}
-
 static void write_facts(struct session *s)
 {
     const struct imap *x = session_state(s);
@@ -106,9 +100,9 @@ static void write_facts(struct session *s)
     if (!record_has(facts, F_session_starttls) && x->has_caps)
         record_word(facts, F_session_starttls, x->starttls_offered ? "offered" : "not_offered");
     client_line_write_early(s);
-    write_number(facts, F_session_messages, x->messages);
-    write_number(facts, F_session_auth_ok, x->logins.succeeded);
-    write_number(facts, F_session_auth_failed, x->logins.failed);
+    record_nonzero(facts, F_session_messages, x->messages);
+    record_nonzero(facts, F_session_auth_ok, x->logins.succeeded);
+    record_nonzero(facts, F_session_auth_failed, x->logins.failed);
     if (x->logged_in && x->user_len)
         record_text(facts, F_session_user, bytes_of(x->user, x->user_len));
     imap_work_write(s);

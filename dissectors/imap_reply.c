@@ -324,7 +324,7 @@ void imap_begin_tls(struct session *s)
     record_drop(session_facts(s), F_session_starttls);
     record_word(session_facts(s), F_session_starttls, x->starttls_said);
     x->mode = MODE_COMMANDS;
-    session_filter(s, &tls_filter);
+    tls_begin(s, "starttls");
 }
 
 void imap_begin_compression(struct session *s)

@@ -520,8 +520,7 @@ void imap_work_write(struct session *s)
         {F_session_idle_us, (uint64_t)(w->idle / CLOCK_US)},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (numbers[i].number)
-            record_number(facts, numbers[i].field, numbers[i].number);
+        record_nonzero(facts, numbers[i].field, numbers[i].number);
     write_quotas(facts, w);
 }
 

@@ -56,8 +56,7 @@ static void write_reply(struct record *r, const struct login *l, const struct lo
         record_word(r, F_auth_failure_kind, kinds[reply->failure]);
     if (reply->failed_at)
         record_word(r, F_auth_failed_at, reply->failed_at);
-    if (reply->code)
-        record_number(r, F_auth_code, reply->code);
+    record_nonzero(r, F_auth_code, reply->code);
     if (reply->status.len)
         record_text(r, F_auth_status, reply->status);
     if (reply->rcode.len)

@@ -217,7 +217,7 @@ static void begin_tls(struct session *s)
     struct pop3 *x = session_state(s);
     set_starttls(s, STARTTLS_ACCEPTED);
     x->mode = MODE_COMMANDS;
-    session_filter(s, &tls_filter);
+    tls_begin(s, "stls");
 }
 
 /* --- listings and messages --- */
@@ -637,18 +637,12 @@ static void lost(struct session *s, enum side side, uint64_t len, const struct m
 
 /* --- the end --- */
 
-static void write_number(struct record *r, enum field f, uint64_t n)
-{
-    if (n)
-        record_number(r, f, n);
-}
-
 static void write_maildrop(struct record *facts, const struct maildrop *m)
 {
-    write_number(facts, F_session_fetched_whole, m->retrieved);
-    write_number(facts, F_session_fetched_headers, m->tops);
-    write_number(facts, F_session_fetched_octets, m->fetched);
-    write_number(facts, F_session_deleted, m->deleted);
+    record_nonzero(facts, F_session_fetched_whole, m->retrieved);
+    record_nonzero(facts, F_session_fetched_headers, m->tops);
+    record_nonzero(facts, F_session_fetched_octets, m->fetched);
+    record_nonzero(facts, F_session_deleted, m->deleted);
     if (m->counted)
         record_number(facts, F_session_maildrop_messages, m->messages);
     if (m->has_octets)
@@ -671,9 +665,9 @@ static void close(struct session *s)
         unanswered(s, c);
     record_word(facts, F_session_role, "retrieval");
     client_line_write_early(s);
-    write_number(facts, F_session_messages, x->messages);
-    write_number(facts, F_session_auth_ok, x->counts.succeeded);
-    write_number(facts, F_session_auth_failed, x->counts.failed);
+    record_nonzero(facts, F_session_messages, x->messages);
+    record_nonzero(facts, F_session_auth_ok, x->counts.succeeded);
+    record_nonzero(facts, F_session_auth_failed, x->counts.failed);
     if (x->logged_in && x->user.len)
         record_text(facts, F_session_user, buf_bytes(&x->user));
     if (x->maildrop)

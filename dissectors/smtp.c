@@ -169,12 +169,6 @@ static void lost(struct session *s, enum side side, uint64_t len, const struct m
 
 /* --- the end --- */
 
-static void write_number(struct record *r, enum field f, uint64_t n)
-{
-    if (n)
-        record_number(r, f, n);
-}
-
 static const char *role(struct session *s)
 {
     const struct smtp *x = session_state(s);
@@ -194,16 +188,16 @@ static void write_facts(struct session *s)
     if (!record_has(facts, F_session_starttls) && smtp_starttls(x))
         record_word(facts, F_session_starttls, smtp_starttls(x));
     client_line_write_early(s);
-    write_number(facts, F_session_messages, x->messages);
-    write_number(facts, F_session_rcpt_ok, x->rcpt_ok);
-    write_number(facts, F_session_rcpt_rejected, x->rcpt_rejected);
-    write_number(facts, F_session_vrfy_ok, x->vrfy_ok);
-    write_number(facts, F_session_vrfy_unsure, x->vrfy_unsure);
-    write_number(facts, F_session_vrfy_rejected, x->vrfy_rejected);
-    write_number(facts, F_session_expn_ok, x->expn_ok);
-    write_number(facts, F_session_expn_rejected, x->expn_rejected);
-    write_number(facts, F_session_auth_ok, x->logins.succeeded);
-    write_number(facts, F_session_auth_failed, x->logins.failed);
+    record_nonzero(facts, F_session_messages, x->messages);
+    record_nonzero(facts, F_session_rcpt_ok, x->rcpt_ok);
+    record_nonzero(facts, F_session_rcpt_rejected, x->rcpt_rejected);
+    record_nonzero(facts, F_session_vrfy_ok, x->vrfy_ok);
+    record_nonzero(facts, F_session_vrfy_unsure, x->vrfy_unsure);
+    record_nonzero(facts, F_session_vrfy_rejected, x->vrfy_rejected);
+    record_nonzero(facts, F_session_expn_ok, x->expn_ok);
+    record_nonzero(facts, F_session_expn_rejected, x->expn_rejected);
+    record_nonzero(facts, F_session_auth_ok, x->logins.succeeded);
+    record_nonzero(facts, F_session_auth_failed, x->logins.failed);
     if (x->logged_in && x->user_len)
         record_text(facts, F_session_user, bytes_of(x->user, x->user_len));
 }

@@ -146,7 +146,7 @@ void smtp_begin_tls(struct session *s, enum verb verb)
     x->starttls = "accepted";
     x->mode = MODE_COMMANDS;
     x->caps_known = false;
-    session_filter(s, verb == VERB_X_ANONYMOUSTLS ? &tls_anonymous_filter : &tls_filter);
+    tls_begin(s, verb == VERB_X_ANONYMOUSTLS ? "x_anonymoustls" : "starttls");
 }
 
 /* Each of these: true where the reply is not the one that ends the command, or has ended it. */

@@ -160,8 +160,7 @@ static void tell_odd_end(struct session *s, const struct chunk *chunk, const str
     record_number(u->odd, F_eod_odd_at, content_size(u->content));
     if (found->verb)
         record_text(u->odd, F_eod_odd_verb, bytes_of_string(found->verb));
-    if (found->commands)
-        record_number(u->odd, F_eod_odd_commands, found->commands);
+    record_nonzero(u->odd, F_eod_odd_commands, found->commands);
     record_word(u->odd, F_eod_odd_honoured, found->honoured);
     record_end(u->odd);
 }

@@ -210,8 +210,7 @@ static void write_rcpts(const struct transaction *t, struct record *m, const str
             record_flag(m, F_rcpt_unsure);
         record_end(m);
     }
-    if (t->rcpt_omitted)
-        record_number(m, F_message_rcpt_omitted, t->rcpt_omitted);
+    record_nonzero(m, F_message_rcpt_omitted, t->rcpt_omitted);
 }
 
 bool transaction_declared_size(const struct transaction *t, uint64_t *size)

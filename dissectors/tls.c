@@ -15,7 +15,7 @@ static enum look look_at(struct session *s, enum side side, const struct input *
     struct bytes octets = input_peek(below);
     struct mark mark;
     if (octets.len)
-        return tls_is_record(octets.data, octets.len) ? LOOK_TLS : LOOK_TEXT;
+        return tls_may_begin(octets) ? LOOK_TLS : LOOK_TEXT;
     if (input_unread(below, &mark) || session_dark(s, side))
         return LOOK_TLS; /* what it was is lost: what the other side says holds */
     return LOOK_NOTHING;
@@ -38,7 +38,7 @@ static void keep_verb(struct session *s, struct bytes text)
 static size_t clear_text(struct bytes octets)
 {
     for (size_t i = 0; i < octets.len; i++)
-        if (octets.data[i] >= 20 && octets.data[i] <= 23 && tls_is_record(octets.data + i, octets.len - i))
+        if (tls_may_begin(bytes_part(octets, i, octets.len)))
             return i;
     return octets.len;
 }
@@ -124,7 +124,6 @@ static void decide(struct session *s, struct tls *t, enum side side, const struc
     if (!known && !(session_closed(s, CLIENT) && session_closed(s, SERVER)))
         return;
     t->decided = true;
-    t->implicit = session_is_implicit(s);
     if (session_keylog(s))
         return;
     t->keys = KEYS_NONE;
@@ -145,20 +144,11 @@ static void pass(struct session *s, void *state, enum side side, struct input *b
         handshake_trim(t->handshake);
 }
 
-static void pass_anonymous(struct session *s, void *state, enum side side, struct input *below, struct buf *out)
-{
-    struct tls *t = state;
-    t->anonymous = true;
-    pass(s, state, side, below, out);
-}
-
 static void write_clear(struct session *s, const struct tls *t)
 {
     uint64_t c = t->side[CLIENT].clear, v = t->side[SERVER].clear;
-    if (c)
-        record_number(session_facts(s), F_session_clear_after_tls_c2s, c);
-    if (v)
-        record_number(session_facts(s), F_session_clear_after_tls_s2c, v);
+    record_nonzero(session_facts(s), F_session_clear_after_tls_c2s, c);
+    record_nonzero(session_facts(s), F_session_clear_after_tls_s2c, v);
     if (c || v)
         session_note(s, NOTE_clear_after_tls);
     if (c && t->side[CLIENT].begun)
@@ -210,13 +200,6 @@ static void write_duration(const struct tls *t, struct record *r)
         record_number(r, F_tls_handshake_us, (uint64_t)((end - c->begun_when) / CLOCK_US));
 }
 
-static const char *how(const struct session *s, const struct tls *t)
-{
-    if (t->implicit)
-        return "implicit";
-    return t->anonymous ? "x_anonymoustls" : session_is_proto(s, "pop3") ? "stls" : "starttls";
-}
-
 /* Facts of the whole conversation, not of one message. */
 static void write_course(const struct tls *t, struct record *r)
 {
@@ -235,7 +218,7 @@ static void write_course(const struct tls *t, struct record *r)
 static void write_record(struct session *s, const struct tls *t)
 {
     struct record *r = session_record(s, KIND_tls, 1);
-    record_word(r, F_tls_how, how(s, t));
+    record_word(r, F_tls_how, t->how);
     record_boolean(r, F_tls_established, is_established(t));
     if (t->handshake) {
         record_join(r, t->handshake->facts);
@@ -276,7 +259,7 @@ static size_t held(const void *state)
     return (t->handshake ? handshake_held(t->handshake) : 0) + tls_unlocked_held(t->unlocked);
 }
 
-const struct filter tls_filter = {
+static const struct filter tls_filter = {
     .name = "tls",
     .state_size = sizeof(struct tls),
     .in_place = true,
@@ -287,13 +270,9 @@ const struct filter tls_filter = {
     .release = release,
 };
 
-const struct filter tls_anonymous_filter = {
-    .name = "tls",
-    .state_size = sizeof(struct tls),
-    .in_place = true,
-    .pass = pass_anonymous,
-    .close = close,
-    .settled = settled,
-    .held = held,
-    .release = release,
-};
+void tls_begin(struct session *s, const char *how)
+{
+    struct tls *t = session_filter(s, &tls_filter);
+    if (t)
+        t->how = how;
+}

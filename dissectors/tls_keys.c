@@ -293,7 +293,7 @@ static bool open_record(struct session *s, struct tls *t, enum side side, struct
 static bool is_header(const uint8_t *data, size_t len)
 {
     size_t content = len < TLS_HEADER_SIZE ? 1 : (size_t)data[3] << 8 | data[4];
-    return tls_is_record(data, len) && content && content <= TLS_RECORD_MOST;
+    return tls_may_begin(bytes_of(data, len)) && content && content <= TLS_RECORD_MOST;
 }
 
 static size_t length_of(const uint8_t *header)

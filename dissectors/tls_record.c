@@ -5,11 +5,6 @@
 #define HEADER_SIZE   TLS_HEADER_SIZE
 #define FINISHED_SIZE 53 /* TLS 1.3: the least a Finished takes when encrypted; an alert takes 19 */
 
-bool tls_is_record(const uint8_t *data, size_t len)
-{
-    return data[0] >= 20 && data[0] <= 23 && (len < 2 || data[1] == 3) && (len < 3 || data[2] <= 4);
-}
-
 static void count_application(struct tls *t, enum side side, size_t n)
 {
     struct direction *d = &t->side[side];
@@ -69,7 +64,7 @@ static void begin_record(struct session *s, struct tls *t, enum side side)
 {
     struct direction *d = &t->side[side];
     d->left = (uint32_t)d->header[3] << 8 | d->header[4];
-    if (!tls_is_record(d->header, sizeof d->header) || (d->adrift && d->left > 16384 + 2048)) {
+    if (!tls_may_begin(bytes_of(d->header, sizeof d->header)) || (d->adrift && d->left > 16384 + 2048)) {
         d->lost = true;
         return;
     }

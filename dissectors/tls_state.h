@@ -52,14 +52,12 @@ struct tls {
     struct unlocked *unlocked; /* where the keys are there; else null */
     const char *no_key;        /* why it is not read although there is a key log; or null */
     uint8_t keys;              /* enum keys */
-    bool decided, marked, implicit, anonymous;
+    const char *how;           /* as in records */
+    bool decided, marked;
     bool early_waits; /* what the client sent with its hello (0-RTT) waits for what the server says */
 };
 
 /* --- tls_record.c --- */
-
-/* May a record begin so? */
-bool tls_is_record(const uint8_t *data, size_t len);
 
 /* What the record is based on that the record of the handshake rests on. */
 void tls_take_mark(struct tls *t, const struct chunk *chunk);

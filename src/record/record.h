@@ -153,6 +153,13 @@ void record_count(struct record *r, enum field f, struct bytes key,
 void record_begin(struct record *r, enum field f); /* GROUP, GROUPS: fields until record_end are inside */
 void record_end(struct record *r);
 
+/* Of a count of what need not have been there: without one, no field. */
+static inline void record_nonzero(struct record *r, enum field f, uint64_t value)
+{
+    if (value)
+        record_number(r, f, value);
+}
+
 /* Removes every entry of f (with all inside it, for a group) from the top level, and its path from `truncated`: for
    what a later reply replaces (`caps`, `helo`). The record must be outside any group. */
 void record_drop(struct record *r, enum field f);

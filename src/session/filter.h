@@ -1,4 +1,4 @@
-/* Something that stands under a dialogue: TLS, deflate. One file in dissectors/, one line in filters.def. */
+/* Something that stands under a dialogue: TLS, deflate. */
 #ifndef MAILTAP_SESSION_FILTER_H
 #define MAILTAP_SESSION_FILTER_H
 
@@ -36,11 +36,16 @@ struct filter {
     void (*release)(void *state);
 };
 
-/* TLS: what a session begins with that speaks it from the first octet, and what STARTTLS and its kin put in. */
-extern const struct filter tls_filter;
+/* May a record of TLS begin so, as far as it is here (RFC 8446, 5.1)? Three octets settle it; none are none. */
+static inline bool tls_may_begin(struct bytes b)
+{
+    return b.len && b.data[0] >= 20 && b.data[0] <= 23 && (b.len < 2 || b.data[1] == 3) &&
+           (b.len < 3 || b.data[2] <= 4);
+}
 
-/* The same behind X-ANONYMOUSTLS. */
-extern const struct filter tls_anonymous_filter;
+/* Puts TLS in. `how`, a literal: "implicit" where it is spoken from the first octet, else the command behind which it
+   is, as records name it (F_tls_how). */
+void tls_begin(struct session *s, const char *how);
 
 /* COMPRESS=DEFLATE, RFC 4978. */
 extern const struct filter deflate_filter;

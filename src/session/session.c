@@ -240,12 +240,12 @@ bool session_is_filtered(const struct session *s)
     return s->layer_count != 0;
 }
 
-void session_filter(struct session *s, const struct filter *f)
+void *session_filter(struct session *s, const struct filter *f)
 {
     if (s->layer_count == SESSION_LAYERS) {
         session_note(s, NOTE_stopped_following);
         session_opaque(s);
-        return;
+        return NULL;
     }
     if (!s->layers)
         s->layers = memory_get(SESSION_LAYERS * sizeof *s->layers);
@@ -259,6 +259,7 @@ void session_filter(struct session *s, const struct filter *f)
         s->in[side].acks_unusable = l->below[side].acks_unusable;
     }
     s->changes++;
+    return l->state;
 }
 
 struct input *session_below(struct session *s, enum side side)
@@ -310,13 +311,12 @@ void session_opaque_side(struct session *s, enum side side)
 
 static bool looks_like_tls(struct bytes b)
 {
-    return b.len >= 3 && b.data[0] >= 20 && b.data[0] <= 23 && b.data[1] == 3 && b.data[2] <= 4;
+    return b.len >= 3 && tls_may_begin(b);
 }
 
 static bool may_become_tls(struct bytes b)
 {
-    return !b.len ||
-           (b.data[0] >= 20 && b.data[0] <= 23 && (b.len < 2 || b.data[1] == 3) && (b.len < 3 || b.data[2] <= 4));
+    return !b.len || tls_may_begin(b);
 }
 
 /* TLS from the first octet: both sides speak it, or, when there is no more to wait for, those that were captured. */
@@ -397,7 +397,7 @@ static bool choose_tls(struct session *s, struct bytes client, struct bytes serv
         use(s, d, name);
     if (tls || session_from_start(s)) /* joined midway, it may have begun with STARTTLS */
         record_word(s->facts, F_session_starttls, "implicit");
-    session_filter(s, &tls_filter);
+    tls_begin(s, "implicit");
     return true;
 }
 

@@ -72,8 +72,9 @@ void session_named(struct session *s, unsigned n);
 
 bool session_is_proto(const struct session *s, const char *name);
 
-/* Puts a filter under both inputs, at the place each has read to; the dissector goes on with what comes out. */
-void session_filter(struct session *s, const struct filter *f);
+/* Puts a filter under both inputs, at the place each has read to; the dissector goes on with what comes out. The
+   filter's state, which moves with the next call; null: there are too many already. */
+void *session_filter(struct session *s, const struct filter *f);
 
 /* Is it worth while to leave what stands in this side's input unread, in the hope of the other side? Asked only where
    something stands there. The rules are in the comment above its definition. */

@@ -263,12 +263,6 @@ static uint64_t microseconds(int64_t from, int64_t to)
     return to > from ? (uint64_t)((to - from) / CLOCK_US) : 0;
 }
 
-static void write_number(struct record *r, enum field f, uint64_t n)
-{
-    if (n)
-        record_number(r, f, n);
-}
-
 /* Octets up to that place, as far as they were captured. */
 static uint64_t octets_to(const struct tcp_side *h, uint64_t place)
 {
@@ -285,17 +279,17 @@ static void write_counters(struct session *s, struct record *r, bool last)
     record_number(r, F_session_bytes_s2c, last ? v.octets : octets_to(&v, input_at(&s->in[SERVER])));
     record_number(r, F_session_pkts_c2s, c.packets);
     record_number(r, F_session_pkts_s2c, v.packets);
-    write_number(r, F_session_missed_c2s, c.missed);
-    write_number(r, F_session_missed_s2c, v.missed);
+    record_nonzero(r, F_session_missed_c2s, c.missed);
+    record_nonzero(r, F_session_missed_s2c, v.missed);
     if (last) { /* before, it may still come */
-        write_number(r, F_session_acked_unseen_c2s, tcp_acked_unseen(t, CLIENT));
-        write_number(r, F_session_acked_unseen_s2c, tcp_acked_unseen(t, SERVER));
+        record_nonzero(r, F_session_acked_unseen_c2s, tcp_acked_unseen(t, CLIENT));
+        record_nonzero(r, F_session_acked_unseen_s2c, tcp_acked_unseen(t, SERVER));
     }
-    write_number(r, F_session_retrans, c.retrans + v.retrans);
-    write_number(r, F_session_dup_pkts, c.duplicates + v.duplicates);
-    write_number(r, F_session_late, c.late + v.late);
-    write_number(r, F_session_overlap_first, c.conflicts - c.conflicts_last + v.conflicts - v.conflicts_last);
-    write_number(r, F_session_overlap_last, c.conflicts_last + v.conflicts_last);
+    record_nonzero(r, F_session_retrans, c.retrans + v.retrans);
+    record_nonzero(r, F_session_dup_pkts, c.duplicates + v.duplicates);
+    record_nonzero(r, F_session_late, c.late + v.late);
+    record_nonzero(r, F_session_overlap_first, c.conflicts - c.conflicts_last + v.conflicts - v.conflicts_last);
+    record_nonzero(r, F_session_overlap_last, c.conflicts_last + v.conflicts_last);
 }
 
 static void write_tallies(struct session *s, struct record *r)
