@@ -24,8 +24,6 @@ struct reader {
     struct error *err;
 };
 
-#define SHOWN(text) (int)((text).len < 100 ? (text).len : 100), (text).len ? (const char *)(text).data : ""
-
 static unsigned line_of(const struct reader *r)
 {
     return (unsigned)r->event.start_mark.line + 1;

@@ -159,15 +159,23 @@ static bool sensor(struct options *o, const char *text, struct error *err)
     return true;
 }
 
+/* The place of a word among three; 3: it is none of them. */
+static unsigned place_of(const char *text, const char *const words[static 3])
+{
+    unsigned i = 0;
+    while (i < 3 && strcmp(text, words[i]) != 0)
+        i++;
+    return i;
+}
+
 static bool when(enum option_key key, const char *text, enum when *ret, struct error *err)
 {
     static const char *const words[] = {[WHEN_AUTO] = "auto", [WHEN_ALWAYS] = "always", [WHEN_NEVER] = "never"};
-    for (unsigned i = 0; i < 3; i++)
-        if (!strcmp(text, words[i])) {
-            *ret = (enum when)i;
-            return true;
-        }
-    return error_set(err, "--%s is auto, always or never, not '%s'", option_infos[key].name, text);
+    unsigned place = place_of(text, words);
+    if (place == 3)
+        return error_set(err, "--%s is auto, always or never, not '%s'", option_infos[key].name, text);
+    *ret = (enum when)place;
+    return true;
 }
 
 static bool overlap(const char *text, bool *last, struct error *err)
@@ -182,23 +190,21 @@ static bool hash(const char *text, enum mail_hash *ret, struct error *err)
 {
     static const char *const words[] = {
         [MAIL_HASH_NONE] = "none", [MAIL_HASH_PARTS] = "parts", [MAIL_HASH_ALL] = "all"};
-    for (unsigned i = 0; i < 3; i++)
-        if (!strcmp(text, words[i])) {
-            *ret = (enum mail_hash)i;
-            return true;
-        }
-    return error_set(err, "--hash is parts, all or none, not '%s'", text);
+    unsigned place = place_of(text, words);
+    if (place == 3)
+        return error_set(err, "--hash is parts, all or none, not '%s'", text);
+    *ret = (enum mail_hash)place;
+    return true;
 }
 
 static bool privacy(const char *text, enum privacy_level *ret, struct error *err)
 {
     static const char *const levels[] = {[PRIVACY_KEEP] = "keep", [PRIVACY_HASH] = "hash", [PRIVACY_DROP] = "drop"};
-    for (unsigned i = 0; i < 3; i++)
-        if (!strcmp(text, levels[i])) {
-            *ret = (enum privacy_level)i;
-            return true;
-        }
-    return error_set(err, "--privacy is keep, hash or drop, not '%s'", text);
+    unsigned place = place_of(text, levels);
+    if (place == 3)
+        return error_set(err, "--privacy is keep, hash or drop, not '%s'", text);
+    *ret = (enum privacy_level)place;
+    return true;
 }
 
 static bool kinds(const char *text, struct mail_settings *mail, struct error *err)
@@ -250,21 +256,12 @@ static void add_name(const char ***list, unsigned *count, const char *name)
     (*list)[(*count)++] = name;
 }
 
-static bool read_file(struct options *o, const char *name, struct error *err)
+static bool add_input(const char ***list, unsigned *count, const char *name, const char *option, struct error *err)
 {
-    for (unsigned i = 0; i < o->file_count; i++)
-        if (!strcmp(name, "-") && !strcmp(o->files[i], "-"))
-            return error_set(err, "standard input can be read once only; -r - was given twice");
-    add_name(&o->files, &o->file_count, name);
-    return true;
-}
-
-static bool read_records(struct options *o, const char *name, struct error *err)
-{
-    for (unsigned i = 0; i < o->record_count; i++)
-        if (!strcmp(name, "-") && !strcmp(o->records[i], "-"))
-            return error_set(err, "standard input can be read once only; --records - was given twice");
-    add_name(&o->records, &o->record_count, name);
+    for (unsigned i = 0; i < *count; i++)
+        if (!strcmp(name, "-") && !strcmp((*list)[i], "-"))
+            return error_set(err, "standard input can be read once only; %s - was given twice", option);
+    add_name(list, count, name);
     return true;
 }
 
@@ -273,9 +270,9 @@ static bool apply(struct options *o, enum option_key key, const char *text, stru
     uint64_t value = 0;
     switch (key) {
     case OPTION_READ:
-        return read_file(o, text, err);
+        return add_input(&o->files, &o->file_count, text, "-r", err);
     case OPTION_RECORDS:
-        return read_records(o, text, err);
+        return add_input(&o->records, &o->record_count, text, "--records", err);
     case OPTION_INTERFACE:
         add_name(&o->interfaces, &o->interface_count, text);
         return true;

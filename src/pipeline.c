@@ -426,20 +426,14 @@ enum exit_code pipeline_run(const struct options *o, const volatile sig_atomic_t
     p.direct = count == 1;
     terminal_init(&p.terminal, wants_progress(o));
     struct engine_settings engine = o->engine;
-    if (!open_keylog(&p, err))
+    if (!open_keylog(&p, err) ||
+        (o->extract && !(p.extraction = extraction_open(o->extract, &o->engine.limits, err))) ||
+        !(p.recorder = recorder_new(o, p.extraction, &p.terminal, err))) {
+        pipeline_release(&p);
         return code;
+    }
     engine.keylog = p.keylog;
-    if (o->extract && !(p.extraction = extraction_open(o->extract, &o->engine.limits, err))) {
-        keylog_close(p.keylog);
-        return code;
-    }
     engine.mail.extraction = p.extraction;
-    p.recorder = recorder_new(o, p.extraction, &p.terminal, err);
-    if (!p.recorder) {
-        extraction_close(p.extraction);
-        keylog_close(p.keylog);
-        return code;
-    }
     p.decoder = decoder_new(&o->engine.limits);
     if (!o->engine.any_port)
         decoder_follow(p.decoder, o->engine.ports);

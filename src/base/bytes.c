@@ -32,6 +32,14 @@ void bytes_to_string(char *to, size_t size, struct bytes b)
     to[len] = '\0';
 }
 
+struct bytes bytes_lower(struct bytes b, char *to, size_t size)
+{
+    size_t n = b.len < size ? b.len : size;
+    for (size_t i = 0; i < n; i++)
+        to[i] = (char)byte_lower(b.data[i]);
+    return bytes_of(to, n);
+}
+
 bool bytes_equal_nocase(struct bytes a, struct bytes b)
 {
     return a.len == b.len && bytes_starts_nocase(a, b);
@@ -64,7 +72,7 @@ size_t bytes_find_nocase(struct bytes b, struct bytes needle)
 {
     if (!needle.len)
         return 0;
-    uint8_t upper = byte_upper(needle.data[0]), lower = byte_is_letter(upper) ? upper | 0x20 : upper;
+    uint8_t upper = byte_upper(needle.data[0]), lower = byte_lower(upper);
     size_t low = index_from(b, 0, lower), up = lower == upper ? b.len : index_from(b, 0, upper);
     for (;;) {
         size_t i = low < up ? low : up;

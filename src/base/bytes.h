@@ -36,6 +36,9 @@ bool bytes_equal(struct bytes a, struct bytes b);
 /* A string of the first octets, as many as there is room for; `size` is at least 1. */
 void bytes_to_string(char *to, size_t size, struct bytes b);
 
+/* Its first octets in lower case (ASCII), as many as there is room for, in `to`. */
+struct bytes bytes_lower(struct bytes b, char *to, size_t size);
+
 /* Equal but for the case of ASCII letters. */
 bool bytes_equal_nocase(struct bytes a, struct bytes b);
 
@@ -47,6 +50,9 @@ size_t bytes_index(struct bytes b, uint8_t c);
 
 /* Place of `needle` in b, but for the case of ASCII letters, or SIZE_MAX. An empty needle stands at 0. */
 size_t bytes_find_nocase(struct bytes b, struct bytes needle);
+
+/* For "%.*s": at most so many octets of a text. */
+#define SHOWN(text) (int)((text).len < 100 ? (text).len : 100), (text).len ? (const char *)(text).data : ""
 
 /* Keeps the last octets of a stream that comes in pieces: `last` holds `have` of them and has room for `most`; `more`
    comes next. Returns how many it holds now. */
@@ -63,6 +69,11 @@ bool bytes_number(struct bytes *rest, uint64_t *ret);
 static inline uint8_t byte_upper(uint8_t c)
 {
     return c >= 'a' && c <= 'z' ? (uint8_t)(c - 32) : c;
+}
+
+static inline uint8_t byte_lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
 }
 
 static inline bool byte_is_digit(uint8_t c)

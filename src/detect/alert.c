@@ -7,7 +7,6 @@
 
 #include "detection_private.h"
 
-static const char *const severities[] = {"info", "low", "medium", "high", "critical"};
 static const char *const confidences[] = {"low", "medium", "high"};
 static const char *const subjects[] = {"client_ip", "server_ip", "user", "domain", "message", "session"};
 
@@ -19,18 +18,14 @@ struct names {
 static void put_id(struct record *r, const struct detector *rule, const struct profile *e, const struct names *names,
                    uint32_t index, enum field field)
 {
-    static const char digits[] = "0123456789abcdef";
-    char text[200 + NAME_MOST], hex[33] = "";
+    char text[200 + NAME_MOST], hex[33];
     int len = snprintf(text, sizeof text, "%s/%s/%s/%s/%" PRId64 "/%" PRIu32 "/", e->sensor, rule->name, names->client,
                        names->server, e->first, index);
     size_t at = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
     struct bytes name = bytes_part(profile_name(e), 0, sizeof text - at);
     memcpy(text + at, name.data, name.len);
     XXH128_hash_t hash = XXH3_128bits(text, at + name.len);
-    for (unsigned i = 0; i < 16; i++) {
-        hex[i] = digits[hash.high64 >> (60 - 4 * i) & 15];
-        hex[16 + i] = digits[hash.low64 >> (60 - 4 * i) & 15];
-    }
+    snprintf(hex, sizeof hex, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
     record_word(r, field, hex);
 }
 
@@ -119,7 +114,7 @@ uint64_t alert_write(struct record *r, const struct watch *w, const struct detec
     put_id(r, rule, e, &names, UINT32_MAX, F_alert_alert_id);
     record_word(r, F_alert_title, rule->title);
     record_word(r, F_alert_category, rule->category);
-    record_word(r, F_alert_severity, severities[e->severity]);
+    record_word(r, F_alert_severity, severity_names[e->severity]);
     record_word(r, F_alert_confidence, confidences[e->confidence]);
     record_word(r, F_alert_state, state);
     put_entity(r, &names, &f);

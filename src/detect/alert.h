@@ -8,8 +8,8 @@ struct profile;
 struct record;
 struct watch;
 
-/* Writes into an empty record what a rule has to say about an entity; `state`: new or update. Returns what it counts.
- */
+/* Writes into an empty record what a rule has to say about an entity; `state`: new, update or end. Returns what it
+   counts. */
 uint64_t alert_write(struct record *r, const struct watch *w, const struct detector *rule, const struct profile *e,
                      const char *state);
 

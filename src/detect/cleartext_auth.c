@@ -40,8 +40,7 @@ static void see(struct watch *w, const struct seen *s)
     x->successes += success;
     x->readable += readable;
     x->offered |= seen_is(s, F_auth_starttls, "offered");
-    if (profile_add(w, e, CLIENTS, tally_hash(bytes_of(s->client.octets, sizeof s->client.octets))) ||
-        (readable && x->readable == 1))
+    if (profile_add(w, e, CLIENTS, tally_host(&s->client)) || (readable && x->readable == 1))
         profile_evidence(w, e, s, s->ts, s->frame, "%.*s user %.*s -> %.*s", SHOWN(seen_text(s, F_auth_mech)),
                          SHOWN(user), SHOWN(seen_text(s, F_auth_result)));
     profile_alert(w, e, readable ? SEVERITY_LOW : SEVERITY_INFO, success ? CONFIDENCE_HIGH : CONFIDENCE_LOW);

@@ -114,7 +114,7 @@ static void see(struct watch *w, const struct seen *s)
 {
     enum login login = login_of(s);
     struct key key = {.server = &s->server}, known = {.client = &s->client, .server = &s->server};
-    uint64_t user = login_user(s), client = login_host(&s->client);
+    uint64_t user = login_user(s), client = tally_host(&s->client);
     if (login == LOGIN_OTHER || login == LOGIN_REPEATED || !user)
         return;
     struct profile *e = profile_get(w, &key, s);
@@ -134,8 +134,7 @@ static void see(struct watch *w, const struct seen *s)
     recent_add(recent, s->end, what);
     if (!x->found && recent_count(recent, s->end - WINDOW) + EVIDENCE_MOST <= watch_threshold(w, MANY_CLIENTS))
         profile_drop_evidence(w, e); /* of what is long past */
-    profile_evidence(w, e, s, s->ts, s->frame, "%.*s user %.*s -> %.*s", SHOWN(seen_text(s, F_auth_mech)),
-                     SHOWN(seen_text(s, F_auth_user)), SHOWN(seen_text(s, F_auth_reply)));
+    login_evidence(w, e, s);
     if (!is_stuffing(w, x, recent, s->end))
         return;
     for (unsigned i = 0; i < recent->count && !x->found; i++) /* this one is among them */
@@ -173,10 +172,10 @@ const struct detector credential_stuffing_detector = {
     .means = "Pairs of user and password that were stolen elsewhere are tried at this server, from many addresses.",
     .proof = "At one server within an hour failed logins of ten users by ten clients, about once for each pair, of "
              "clients none of which got in; as many in a minute as a tenth of the logins that succeed, or more.",
-    .traps = "After the server's store of passwords broke, or passwords expired, all users fail: their clients were in "
-             "within "
-             "the hour before, and do not count; nor does who mistypes and then gets in. Devices with old passwords "
-             "count once.",
+    .traps =
+        "After the server's store of passwords broke, or passwords expired, all users fail: their clients were in "
+        "within the hour before, and do not count; nor does who mistypes and then gets in. Devices with old passwords "
+        "count once.",
     .advice =
         "Ask for a second factor; make the users whose login succeeded from such an address change their password.",
     .kinds = KINDS(auth),

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 
 enum severity { SEVERITY_INFO, SEVERITY_LOW, SEVERITY_MEDIUM, SEVERITY_HIGH, SEVERITY_CRITICAL };
+extern const char *const severity_names[];
 enum confidence { CONFIDENCE_LOW, CONFIDENCE_MEDIUM, CONFIDENCE_HIGH };
 enum subject { SUBJECT_CLIENT_IP, SUBJECT_SERVER_IP, SUBJECT_USER, SUBJECT_DOMAIN, SUBJECT_MESSAGE, SUBJECT_SESSION };
 
@@ -123,9 +124,6 @@ void finding_detail(struct finding *f, const char *key, uint64_t number);
 
 uint64_t watch_threshold(const struct watch *w, unsigned index);
 const struct detect_settings *watch_settings(const struct watch *w);
-
-/* For "%.*s": at most so many octets of a text. */
-#define SHOWN(text) (int)((text).len < 100 ? (text).len : 100), (text).len ? (const char *)(text).data : ""
 
 /* "14.2 s", "3 min", "2 h" */
 #define SPAN_SIZE 24

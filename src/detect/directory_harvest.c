@@ -8,22 +8,13 @@
 #include "recipient.h"
 #include "relay.h"
 
-enum { NAMES, CLIENTS, DISCLOSED };
+enum { NAMES, CLIENTS };
 enum { MANY, SOURCES, EACH };
 
 struct harvest { /* of a client and a domain; or of a domain */
     bool sent, counted;
     uint64_t unknown;
 };
-
-static bool goes_on(const struct seen *s)
-{
-    bool accepted = false;
-    for (size_t i = 0; i < s->rcpt_count; i++)
-        accepted |= bytes_equal(s->rcpts[i].verdict, BYTES("accepted"));
-    return !seen_is(s, F_message_via, "none") ||
-           (accepted && (seen_is(s, F_message_verdict, "rejected") || seen_is(s, F_message_verdict, "deferred")));
-}
 
 /* A client becomes one of those that harvest when it knows too many names that are none, and never sends. */
 static void see_rcpt(struct watch *w, const struct seen *s, const struct seen_rcpt *r)
@@ -34,7 +25,7 @@ static void see_rcpt(struct watch *w, const struct seen *s, const struct seen_rc
     relay_route(r->addr, &route);
     if (relay_is_route(route.form))
         return;
-    struct bytes domain = bytes_of(text, relay_lower(route.domain, text, sizeof text));
+    struct bytes domain = bytes_lower(route.domain, text, sizeof text);
     struct key mine = {.client = &s->client, .server = &s->server}, all = {.server = &s->server, .name = domain};
     struct profile *e = profile_get(w, &mine, s);
     struct harvest *x = profile_data(e);
@@ -53,7 +44,7 @@ static void see_rcpt(struct watch *w, const struct seen *s, const struct seen_rc
         profile_add(w, whole, NAMES, recent->list[i].what);
     x->counted = true;
     profile_add(w, whole, NAMES, name);
-    profile_add(w, whole, CLIENTS, tally_hash(bytes_of(s->client.octets, sizeof s->client.octets)));
+    profile_add(w, whole, CLIENTS, tally_host(&s->client));
     profile_evidence(w, whole, s, s->ts, r->frame, "RCPT TO:<%.*s> -> %" PRIu64 " %.*s", SHOWN(r->addr), r->code,
                      SHOWN(r->status));
     bool slow = profile_age(whole) >= 3600 * CLOCK_S;
@@ -67,12 +58,12 @@ static void see(struct watch *w, const struct seen *s)
     struct key mine = {.client = &s->client, .server = &s->server};
     if (!seen_is_smtp(s) || !seen_is(s, F_message_auth, "none") || !s->rcpt_count)
         return;
-    if (goes_on(s)) {
+    if (recipient_content_followed(s)) {
         ((struct harvest *)profile_data(profile_get(w, &mine, s)))->sent = true;
         return;
     }
-    if (seen_has(s, F_message_mail_from) && !seen_text(s, F_message_mail_from).len && s->rcpt_count == 1)
-        return; /* bounces, checks of senders */
+    if (recipient_is_callout(s))
+        return;
     for (size_t i = 0; i < s->rcpt_count; i++)
         see_rcpt(w, s, &s->rcpts[i]);
 }

@@ -37,7 +37,7 @@ static void see(struct watch *w, const struct seen *s)
     host_format(&s->server, server);
     profile_event(w, e, s, s->end);
     x->octets += octets;
-    profile_add(w, e, SERVERS, tally_hash(bytes_of(s->server.octets, sizeof s->server.octets)));
+    profile_add(w, e, SERVERS, tally_host(&s->server));
     profile_evidence(w, e, s, s->ts, s->frame, "%" PRIu64 " octets before the greeting of %s", octets, server);
     profile_alert(w, e, profile_distinct(e, SERVERS) >= watch_threshold(w, MANY) ? SEVERITY_MEDIUM : SEVERITY_INFO,
                   CONFIDENCE_HIGH);

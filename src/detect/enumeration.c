@@ -17,11 +17,9 @@ struct enumeration {
     uint64_t negative;         /* VRFY refused for the name */
     uint64_t sent;             /* transactions that went on to their content */
     uint64_t delivered;        /* recipients of these */
-    int64_t rcpt_since;        /* when they were last judged */
     bool probing;              /* RCPT is enumeration here */
 };
 
-/* Recipients asked for and refused in one session, before it is known whether content followed. */
 #define WINDOW (10 * 60 * CLOCK_S)
 
 static struct bytes bare_name(struct bytes arg)
@@ -119,21 +117,6 @@ static void see_session(struct watch *w, const struct seen *s)
     }
 }
 
-/* Bounces and checks of sender addresses (callouts) go to one recipient each, from nobody. */
-static bool is_callout(const struct seen *s)
-{
-    return seen_has(s, F_message_mail_from) && !seen_text(s, F_message_mail_from).len && s->rcpt_count == 1;
-}
-
-static bool goes_on(const struct seen *s)
-{
-    bool accepted = false;
-    for (size_t i = 0; i < s->rcpt_count; i++)
-        accepted |= bytes_equal(s->rcpts[i].verdict, BYTES("accepted"));
-    return !seen_is(s, F_message_via, "none") ||
-           (accepted && (seen_is(s, F_message_verdict, "rejected") || seen_is(s, F_message_verdict, "deferred")));
-}
-
 static void see_rcpt(struct watch *w, const struct seen *s, struct profile *e, const struct seen_rcpt *r)
 {
     struct enumeration *x = profile_data(e);
@@ -179,21 +162,19 @@ static void see_message(struct watch *w, const struct seen *s)
     struct key key = {.client = &s->client, .server = &s->server, .name = BYTES("")};
     if (seen_is(s, F_message_auth, "user") || !s->rcpt_count)
         return;
-    if (is_callout(s))
+    if (recipient_is_callout(s))
         key.name = BYTES("callout");
     struct profile *e = profile_get(w, &key, s);
     struct enumeration *x = profile_data(e);
-    if (goes_on(s)) {
+    if (recipient_content_followed(s)) {
         x->sent++;
         for (size_t i = 0; i < s->rcpt_count; i++)
             x->delivered += bytes_equal(s->rcpts[i].verdict, BYTES("accepted"));
         return;
     }
-    if (is_callout(s) && x->unknown > 0 && profile_distinct(e, NAMES) < RECENT_MOST - 2)
-        x->rcpt_since = s->end;
     for (size_t i = 0; i < s->rcpt_count; i++)
         see_rcpt(w, s, e, &s->rcpts[i]);
-    if (!is_callout(s))
+    if (!recipient_is_callout(s))
         judge(w, e, s);
 }
 

@@ -7,13 +7,8 @@
 
 #include "relay.h"
 
-enum { DOMAINS, CLIENTS };
+enum { DOMAINS };
 enum { MANY };
-
-struct internal {
-    uint64_t messages;
-    bool takes_mail; /* it is a server itself */
-};
 
 static void see(struct watch *w, const struct seen *s)
 {
@@ -32,21 +27,19 @@ static void see(struct watch *w, const struct seen *s)
     struct profile *e = NULL;
     for (size_t i = 0; i < s->rcpt_count; i++) {
         struct route route;
-        char domain[256];
         relay_route(s->rcpts[i].addr, &route);
         if (!bytes_equal(s->rcpts[i].verdict, BYTES("accepted")) || settings_own_domain(o, route.domain) ||
             relay_is_servers(route.domain, seen_text(s, F_message_server_name), &s->server))
             continue;
         if (!e)
             e = profile_get(w, &client, s);
-        profile_add(w, e, DOMAINS, tally_hash(bytes_of(domain, relay_lower(route.domain, domain, sizeof domain))));
-        recent_add(profile_recent(w, e), s->end,
-                   tally_hash(bytes_of(domain, relay_lower(route.domain, domain, sizeof domain))));
+        uint64_t domain = tally_hash_nocase(route.domain);
+        profile_add(w, e, DOMAINS, domain);
+        recent_add(profile_recent(w, e), s->end, domain);
     }
     if (!e)
         return;
     profile_event(w, e, s, s->end);
-    ((struct internal *)profile_data(e))->messages++;
     profile_evidence(w, e, s, s->ts, s->frame, "MAIL FROM:<%.*s>, %zu recipients",
                      SHOWN(seen_text(s, F_message_mail_from)), s->rcpt_count);
     if (recent_distinct(profile_recent(w, e), s->end - 3600 * CLOCK_S) >= watch_threshold(w, MANY))
@@ -85,7 +78,6 @@ const struct detector internal_relay_detector = {
         "stands in the server's network is taken as local, with low confidence.",
     .advice = "Ask for a login on port 587; allow relaying by address to few hosts only.",
     .kinds = KINDS(message),
-    .data_size = sizeof(struct internal),
     .window = 3600 * CLOCK_S,
     .thresholds = {{"domains", 20, "domains elsewhere within an hour"}},
     .see = see,

@@ -20,27 +20,23 @@ uint64_t login_user(const struct seen *s)
     return user.len ? tally_hash_nocase(user) : 0;
 }
 
-uint64_t login_host(const struct host *h)
-{
-    return tally_hash(bytes_of(h->octets, sizeof h->octets));
-}
-
 struct bytes login_name(const struct seen *s, char to[static LOGIN_NAME])
 {
-    struct bytes user = seen_text(s, F_auth_user);
-    size_t n = 0;
-    for (; n < user.len && n < LOGIN_NAME; n++)
-        to[n] = (char)(user.data[n] >= 'A' && user.data[n] <= 'Z' ? user.data[n] | 0x20 : user.data[n]);
-    return bytes_of(to, n);
+    return bytes_lower(seen_text(s, F_auth_user), to, LOGIN_NAME);
+}
+
+void login_evidence(struct watch *w, struct profile *e, const struct seen *s)
+{
+    profile_evidence(w, e, s, s->ts, s->frame, "%.*s user %.*s -> %.*s", SHOWN(seen_text(s, F_auth_mech)),
+                     SHOWN(seen_text(s, F_auth_user)), SHOWN(seen_text(s, F_auth_reply)));
 }
 
 void login_failed(struct watch *w, struct profile *e, const struct seen *s)
 {
     profile_event(w, e, s, s->end);
     profile_add(w, e, LOGIN_USERS, login_user(s));
-    profile_add(w, e, LOGIN_CLIENTS, login_host(&s->client));
-    profile_evidence(w, e, s, s->ts, s->frame, "%.*s user %.*s -> %.*s", SHOWN(seen_text(s, F_auth_mech)),
-                     SHOWN(seen_text(s, F_auth_user)), SHOWN(seen_text(s, F_auth_reply)));
+    profile_add(w, e, LOGIN_CLIENTS, tally_host(&s->client));
+    login_evidence(w, e, s);
 }
 
 void login_subject(const struct profile *e, struct finding *f)

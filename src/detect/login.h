@@ -20,6 +20,9 @@ uint64_t login_user(const struct seen *s);
 enum { LOGIN_NAME = 200 };
 struct bytes login_name(const struct seen *s, char to[static LOGIN_NAME]);
 
+/* The attempt as evidence: "PLAIN user alice -> 535 5.7.8". */
+void login_evidence(struct watch *w, struct profile *e, const struct seen *s);
+
 /* A failed login came to e, whose sets are LOGIN_USERS and LOGIN_CLIENTS: an event, counted and kept as evidence. */
 enum { LOGIN_USERS, LOGIN_CLIENTS };
 void login_failed(struct watch *w, struct profile *e, const struct seen *s);
@@ -30,7 +33,5 @@ void login_subject(const struct profile *e, struct finding *f);
 /* How a sentence begins: "12 failed logins of 1 user by 3 clients in 14.2 s". */
 #define LOGIN_SENTENCE 160
 const char *login_sentence(const struct profile *e, uint64_t failures, char text[static LOGIN_SENTENCE]);
-
-uint64_t login_host(const struct host *h);
 
 #endif

@@ -4,10 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-struct leak {
-    uint64_t asked;
-};
-
 static void see(struct watch *w, const struct seen *s)
 {
     struct key key = {.client = &s->client, .server = &s->server};
@@ -29,7 +25,6 @@ static void see(struct watch *w, const struct seen *s)
         return; /* one of the users, by all signs, whose password is wrong; who guesses is for other rules */
     struct profile *p = profile_get(w, &key, s);
     profile_event(w, p, s, s->end);
-    ((struct leak *)profile_data(p))->asked++;
     profile_evidence(w, p, s, s->ts, s->frame, "domain %.*s, host %.*s, DNS domain %.*s, system %.*s", SHOWN(domain),
                      SHOWN(host), SHOWN(dns), SHOWN(os));
     profile_alert(w, p, SEVERITY_LOW, CONFIDENCE_HIGH);
@@ -63,7 +58,6 @@ const struct detector ntlm_leak_detector = {
         "and are left out, as are clients inside.",
     .advice = "Turn NTLM off on what can be reached from outside.",
     .kinds = KINDS(auth),
-    .data_size = sizeof(struct leak),
     .window = 24 * 3600 * CLOCK_S,
     .see = see,
     .tell = tell,

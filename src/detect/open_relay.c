@@ -18,10 +18,8 @@ struct open_relay { /* of entities by their names: a server (""), the others are
     uint8_t level;
     bool told_domains;   /* it rests on local_domains */
     uint32_t seen_forms; /* of a client and server: forms tried */
-    bool denied;         /* of a server: it refuses to relay something */
     struct host server;  /* of a mail on its way: who took it */
     int64_t taken;
-    uint64_t frame;
 };
 
 #define ONWARD       (10 * 60 * CLOCK_S)
@@ -40,7 +38,7 @@ enum { ONWARD_DOMAINS };
 static struct bytes named(char kind, struct bytes text, char *to, size_t size)
 {
     to[0] = kind;
-    return bytes_of(to, 1 + relay_lower(text, to + 1, size - 1));
+    return bytes_of(to, 1 + bytes_lower(text, to + 1, size - 1).len);
 }
 
 /* Whoever has several networks, by name: senders from three of them, taken with content by a server that refuses to
@@ -66,7 +64,7 @@ static void learn(struct watch *w, const struct attempt *a)
     struct key key = {.server = &s->server, .name = named('d', a->route.domain, text, sizeof text)};
     if (a->route.form != RELAY_PLAIN || !a->route.domain.len || !seen_is(s, F_message_verdict, "accepted"))
         return;
-    profile_add(w, profile_get(w, &key, s), SITES, tally_hash(bytes_of(site.octets, sizeof site.octets)));
+    profile_add(w, profile_get(w, &key, s), SITES, tally_host(&site));
 }
 
 static bool is_learned(struct watch *w, const struct attempt *a)
@@ -103,7 +101,7 @@ static void convict(struct watch *w, const struct attempt *a, enum level level, 
     x->told_domains |= told;
     if (level > x->level)
         x->level = (uint8_t)level;
-    profile_add(w, e, CLIENTS, tally_hash(bytes_of(s->client.octets, sizeof s->client.octets)));
+    profile_add(w, e, CLIENTS, tally_host(&s->client));
     profile_evidence(w, e, s, s->ts, a->rcpt->frame, "MAIL FROM:<%.*s> RCPT TO:<%.*s> -> %" PRIu64 "%s",
                      SHOWN(seen_text(s, F_message_mail_from)), SHOWN(a->rcpt->addr), a->rcpt->code,
                      level >= LEVEL_MESSAGE ? ", content accepted" : "");
@@ -137,10 +135,9 @@ static void remember(struct watch *w, const struct attempt *a, bool told)
    refuses to relay for others has chosen those it serves. */
 static void speak_onward(struct watch *w, struct profile *e, const struct host *server, struct bytes mailbox, bool told)
 {
-    char text[300];
     struct route route;
     relay_route(mailbox, &route);
-    profile_add(w, e, DOMAINS, tally_hash(bytes_of(text, relay_lower(route.domain, text, sizeof text))));
+    profile_add(w, e, DOMAINS, tally_hash_nocase(route.domain));
     if (told)
         profile_alert(w, e, SEVERITY_CRITICAL, CONFIDENCE_HIGH);
     else if (profile_distinct(e, DOMAINS) >= watch_threshold(w, ONWARD_DOMAINS) && !server_denies(w, server))

@@ -48,7 +48,7 @@ static void see_user(struct watch *w, const struct seen *s, enum login login)
     struct recent *recent = profile_recent(w, e);
     login_failed(w, e, s);
     x->failures++;
-    recent_add(recent, s->end, login_host(&s->client));
+    recent_add(recent, s->end, tally_host(&s->client));
     x->found |= recent_distinct(recent, s->end - WINDOW) >= watch_threshold(w, MANY_CLIENTS);
     if (x->found)
         profile_alert(w, e, SEVERITY_MEDIUM, CONFIDENCE_MEDIUM);

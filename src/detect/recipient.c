@@ -23,3 +23,17 @@ bool recipient_is_unknown(const struct seen_rcpt *r)
             return true;
     return false;
 }
+
+bool recipient_content_followed(const struct seen *s)
+{
+    bool accepted = false;
+    for (size_t i = 0; i < s->rcpt_count; i++)
+        accepted |= bytes_equal(s->rcpts[i].verdict, BYTES("accepted"));
+    return !seen_is(s, F_message_via, "none") ||
+           (accepted && (seen_is(s, F_message_verdict, "rejected") || seen_is(s, F_message_verdict, "deferred")));
+}
+
+bool recipient_is_callout(const struct seen *s)
+{
+    return seen_has(s, F_message_mail_from) && !seen_text(s, F_message_mail_from).len && s->rcpt_count == 1;
+}

@@ -14,7 +14,7 @@ const struct detector *const detectors[] = {
     NULL,
 };
 
-static const char *const severities[] = {"info", "low", "medium", "high", "critical"};
+const char *const severity_names[] = {"info", "low", "medium", "high", "critical"};
 
 const struct detector *detector_find(const char *name)
 {
@@ -45,7 +45,7 @@ void detection_rules(struct buf *out)
         const struct detector *d = detectors[i];
         char id[64];
         snprintf(id, sizeof id, "%s.%s", d->family, d->name);
-        buf_printf(out, "%-34s %-8s %s\n", id, severities[d->severity], d->title);
+        buf_printf(out, "%-34s %-8s %s\n", id, severity_names[d->severity], d->title);
     }
 }
 
@@ -73,7 +73,7 @@ bool detection_explain(const char *rule, struct buf *out)
     if (!d)
         return false;
     buf_printf(out, "%s.%s (rule %u, revision %u)\n%s; %s, usually %s\n", d->family, d->name, d->number, d->revision,
-               d->title, d->category, severities[d->severity]);
+               d->title, d->category, severity_names[d->severity]);
     put_paragraph(out, "What it means", d->means);
     put_paragraph(out, "What proves it", d->proof);
     put_paragraph(out, "When it may be wrong", d->traps);

@@ -152,11 +152,3 @@ bool relay_denied(const struct seen_rcpt *r)
             return true;
     return status && !r->text.len;
 }
-
-size_t relay_lower(struct bytes domain, char *to, size_t size)
-{
-    size_t n = domain.len < size ? domain.len : size;
-    for (size_t i = 0; i < n; i++)
-        to[i] = (char)(domain.data[i] >= 'A' && domain.data[i] <= 'Z' ? domain.data[i] | 0x20 : domain.data[i]);
-    return n;
-}

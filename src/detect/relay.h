@@ -46,7 +46,4 @@ enum relay_form relay_form(const struct route *rcpt, struct bytes mail_from, boo
 /* Was it refused because the server does not relay? */
 bool relay_denied(const struct seen_rcpt *r);
 
-/* A domain in capitals or not is the same: writes it in lower case; returns its length. */
-size_t relay_lower(struct bytes domain, char *to, size_t size);
-
 #endif

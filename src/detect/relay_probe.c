@@ -29,7 +29,7 @@ static const char *const accepted_names[RELAY_FORMS] = {
 };
 
 static void see_rcpt(struct watch *w, const struct seen *s, struct profile *e, const struct seen_rcpt *r,
-                     const struct route *route, enum relay_form form)
+                     enum relay_form form)
 {
     struct relay_probe *x = profile_data(e);
     bool accepted = bytes_equal(r->verdict, BYTES("accepted"));
@@ -41,7 +41,6 @@ static void see_rcpt(struct watch *w, const struct seen *s, struct profile *e, c
     profile_evidence(w, e, s, s->ts, r->frame, "%s: MAIL FROM:<%.*s> RCPT TO:<%.*s> -> %" PRIu64 " %.*s",
                      relay_form_names[form], SHOWN(seen_text(s, F_message_mail_from)), SHOWN(r->addr), r->code,
                      SHOWN(r->status));
-    (void)route;
 }
 
 static void judge(struct watch *w, struct profile *e, const struct seen *s)
@@ -76,7 +75,7 @@ static void see(struct watch *w, const struct seen *s)
             continue;
         if (!e)
             e = profile_get(w, &key, s);
-        see_rcpt(w, s, e, r, &route, form);
+        see_rcpt(w, s, e, r, form);
     }
     if (e)
         judge(w, e, s);

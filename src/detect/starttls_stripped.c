@@ -127,7 +127,7 @@ static void see(struct watch *w, const struct seen *s)
     struct stripped *all = profile_data(server);
     if (offered) {
         all->offers++;
-        profile_add(w, server, SITES, tally_hash(bytes_of(site.octets, sizeof site.octets)));
+        profile_add(w, server, SITES, tally_host(&site));
         all->offered_last = s->end;
         all->site_last = site;
         struct profile *one = of_site(w, s, &site, true);

@@ -5,8 +5,7 @@
 #include <stdio.h>
 
 struct attachment {
-    uint64_t parts, loud;
-    bool disguised;
+    uint64_t parts, disguised;
 };
 
 /* Alone: what it runs. Together with a disguise it is loud. */
@@ -42,7 +41,7 @@ static bool lies(uint64_t flags, struct bytes magic, struct bytes mime)
 
 struct part {
     uint64_t flags;
-    struct bytes name, mime, magic, disposition;
+    struct bytes name, mime, magic;
 };
 
 static void read_part(const struct seen *s, size_t *at, struct part *p)
@@ -107,7 +106,7 @@ static void see(struct watch *w, const struct seen *s)
         enum severity one = loud ? SEVERITY_MEDIUM : SEVERITY_LOW;
         severity = one > severity ? one : severity;
         x->parts++;
-        x->loud += loud;
+        x->disguised += loud;
         list_flags(p.flags, flags, sizeof flags);
         profile_evidence(w, e, s, s->ts, s->frame, "%.*s (%.*s): %s", SHOWN(p.name), SHOWN(p.mime), flags);
     }
@@ -125,10 +124,10 @@ static void tell(const struct watch *w, const struct profile *e, struct finding 
     f->value = profile_name(e);
     f->count = x->parts;
     finding_detail(f, "parts", x->parts);
-    finding_detail(f, "disguised", x->loud);
+    finding_detail(f, "disguised", x->disguised);
     snprintf(f->reason, sizeof f->reason,
              "%" PRIu64 " part%s that can run something or ask for care, %" PRIu64 " of them disguised", x->parts,
-             x->parts == 1 ? "" : "s", x->loud);
+             x->parts == 1 ? "" : "s", x->disguised);
 }
 
 const struct detector suspicious_attachment_detector = {

@@ -89,6 +89,11 @@ uint64_t tally_hash_nocase(struct bytes text)
     return hash;
 }
 
+uint64_t tally_host(const struct host *h)
+{
+    return tally_hash(bytes_of(h->octets, sizeof h->octets));
+}
+
 void recent_add(struct recent *r, int64_t when, uint64_t what)
 {
     r->list[r->next].when = when;

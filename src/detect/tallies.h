@@ -2,7 +2,7 @@
 #ifndef MAILTAP_DETECT_TALLIES_H
 #define MAILTAP_DETECT_TALLIES_H
 
-#include "base/bytes.h"
+#include "host.h"
 
 /* Different things, by their hashes: exact up to DISTINCT_EXACT, an estimate from the least hashes beyond (k minimum
    values, Bar-Yossef and others 2002), within some per cent. */
@@ -17,6 +17,7 @@ size_t distinct_held(const struct distinct *d);
 /* The hash, the same in every run: what is told rests on it. */
 uint64_t tally_hash(struct bytes text);
 uint64_t tally_hash_nocase(struct bytes text);
+uint64_t tally_host(const struct host *h);
 
 /* The latest things, each with its time; the oldest is forgotten first. */
 enum { RECENT_MOST = 32 };
