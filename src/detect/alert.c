@@ -19,8 +19,9 @@ static void put_id(struct record *r, const struct detector *rule, const struct p
                    uint32_t index, enum field field)
 {
     char text[200 + NAME_MOST], hex[33];
-    int len = snprintf(text, sizeof text, "%s/%s/%s/%s/%" PRId64 "/%" PRIu32 "/", e->sensor, rule->name, names->client,
-                       names->server, e->first, index);
+    struct bytes sensor = profile_sensor(e);
+    int len = snprintf(text, sizeof text, "%.*s/%s/%s/%s/%" PRId64 "/%" PRIu32 "/", (int)sensor.len,
+                       (const char *)sensor.data, rule->name, names->client, names->server, e->first, index);
     size_t at = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
     struct bytes name = bytes_part(profile_name(e), 0, sizeof text - at);
     memcpy(text + at, name.data, name.len);
@@ -53,8 +54,7 @@ static void put_entity(struct record *r, const struct names *names, const struct
 
 static void put_evidence(struct record *r, const struct profile *e)
 {
-    for (unsigned i = 0; i < e->evidence_count; i++) {
-        const struct evidence *v = e->evidence[i];
+    for (const struct evidence *v = e->evidence; v; v = v->next) {
         char uid[sizeof v->uid + 1];
         record_begin(r, F_alert_evidence);
         if (v->uid_len) {
@@ -75,8 +75,8 @@ static void put_envelope(struct record *r, const struct watch *w, const struct d
     record_time(r, F_all_ts, e->last);
     record_time(r, F_all_end_ts, e->last);
     put_id(r, rule, e, names, e->written, F_all_id);
-    if (e->sensor[0])
-        record_text(r, F_all_sensor, bytes_of_string(e->sensor));
+    if (e->sensor_len)
+        record_text(r, F_all_sensor, profile_sensor(e));
     if (e->proto[0])
         record_word(r, F_all_proto, e->proto);
     if (e->has_client)

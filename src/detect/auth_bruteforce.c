@@ -22,7 +22,7 @@ static void note(struct watch *w, const struct seen *s, const struct key *key, b
     struct profile *e = profile_get(w, key, s);
     struct bruteforce *x = profile_data(e);
     enum login login = login_of(s);
-    struct recent *recent = profile_recent(w, e);
+    struct recent *recent = profile_recent(e);
     x->repeated += login == LOGIN_REPEATED;
     x->successes += login == LOGIN_SUCCEEDED;
     if (login != LOGIN_FAILED)
@@ -30,7 +30,7 @@ static void note(struct watch *w, const struct seen *s, const struct key *key, b
     login_failed(w, e, s);
     x->failures++;
     if (!elsewhere)
-        recent_add(recent, s->end, login_user(s));
+        profile_happened(w, e, s->end, login_user(s));
     /* Few tries at each of many users are the rule password_spray's. */
     unsigned tries = recent_count(recent, s->end - WINDOW), users = recent_distinct(recent, s->end - WINDOW);
     x->found |= tries >= watch_threshold(w, FAILURES) && tries > users * watch_threshold(w, PER_USER);

@@ -33,11 +33,11 @@ static uint64_t unknown(uint64_t user)
 static void see_failure(struct watch *w, struct profile *e, const struct seen *s, uint64_t user)
 {
     struct success *x = profile_data(e);
-    struct recent *recent = profile_recent(w, e);
+    struct recent *recent = profile_recent(e);
     bool compared = seen_has(s, F_auth_secret_tries);
     x->all_failures++;
     profile_add(w, e, USERS, user);
-    recent_add(recent, s->end, compared ? known(user) : unknown(user));
+    profile_happened(w, e, s->end, compared ? known(user) : unknown(user));
     if (!compared && recent_of(recent, s->end - HURRY, unknown(user)) >= watch_threshold(w, FAILURES))
         x->hurried = s->end;
 }
@@ -69,7 +69,7 @@ static void see(struct watch *w, const struct seen *s)
         return;
     }
     struct success *x = profile_data(e);
-    struct recent *recent = profile_recent(w, e);
+    struct recent *recent = profile_recent(e);
     x->all_successes++;
     unsigned same = failures(x, recent, s->end, user), all = failures(x, recent, s->end, 0);
     uint64_t least = watch_threshold(w, FAILURES);

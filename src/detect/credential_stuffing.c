@@ -119,7 +119,7 @@ static void see(struct watch *w, const struct seen *s)
         return;
     struct profile *e = profile_get(w, &key, s);
     struct stuffing *x = profile_data(e);
-    struct recent *recent = profile_recent(w, e);
+    struct recent *recent = profile_recent(e);
     count_hour(x, s->end);
     if (login == LOGIN_SUCCEEDED) {
         see_success(x, recent, client);
@@ -131,7 +131,7 @@ static void see(struct watch *w, const struct seen *s)
     uint64_t what = pair_of(client, user);
     if (tries_of(recent, client, s->end - WINDOW) >= EACH)
         return; /* one client at many users is the rule password_spray's */
-    recent_add(recent, s->end, what);
+    profile_happened(w, e, s->end, what);
     if (!x->found && recent_count(recent, s->end - WINDOW) + EVIDENCE_MOST <= watch_threshold(w, MANY_CLIENTS))
         profile_drop_evidence(w, e); /* of what is long past */
     login_evidence(w, e, s);

@@ -83,9 +83,11 @@ static void profile_free(struct profile *e)
 {
     for (unsigned i = 0; i < DETECTOR_SETS; i++)
         free(e->sets[i]);
-    for (unsigned i = 0; i < e->evidence_count; i++)
-        free(e->evidence[i]);
-    free(e->recent);
+    for (struct evidence *v = e->evidence, *next; v; v = next) {
+        next = v->next;
+        free(v);
+    }
+    recent_release(&e->recent);
     free(e);
 }
 
@@ -269,8 +271,8 @@ struct profile *profile_get(struct watch *w, const struct key *key, const struct
         e->port_differs |= e->server_port != s->server_port;
         return e;
     }
-    struct bytes name = key_name(key);
-    size_t size = sizeof *e + w->detector->data_size + name.len;
+    struct bytes name = key_name(key), sensor = bytes_part(s->sensor, 0, SENSOR_MOST);
+    size_t size = sizeof *e + w->detector->data_size + name.len + sensor.len;
     e = memory_get(size);
     e->hash = hash;
     e->rule = (uint8_t)w->index;
@@ -284,11 +286,13 @@ struct profile *profile_get(struct watch *w, const struct key *key, const struct
         e->server = *key->server;
     e->name_at = (uint16_t)w->detector->data_size;
     e->name_len = (uint16_t)name.len;
+    e->sensor_len = (uint8_t)sensor.len;
     if (name.len)
         memcpy(e->data + e->name_at, name.data, name.len);
+    if (sensor.len)
+        memcpy(e->data + e->name_at + name.len, sensor.data, sensor.len);
     e->server_port = (uint16_t)s->server_port;
     bytes_to_string(e->proto, sizeof e->proto, s->proto);
-    bytes_to_string(e->sensor, sizeof e->sensor, s->sensor);
     hold(w, e, memory_cost(size));
     if (d->entities >= d->bucket_count)
         more_buckets(d);
@@ -309,13 +313,14 @@ const void *profile_data_of(const struct profile *e)
     return e->data;
 }
 
-struct recent *profile_recent(struct watch *w, struct profile *e)
+void profile_happened(struct watch *w, struct profile *e, int64_t when, uint64_t what)
 {
-    if (!e->recent) {
-        e->recent = memory_get(sizeof *e->recent);
-        hold(w, e, memory_cost(sizeof *e->recent));
-    }
-    return e->recent;
+    hold(w, e, recent_add(&e->recent, when, what));
+}
+
+struct recent *profile_recent(struct profile *e)
+{
+    return &e->recent;
 }
 
 uint64_t profile_distinct(const struct profile *e, unsigned set)
@@ -376,6 +381,17 @@ void profile_event(struct watch *w, struct profile *e, const struct seen *s, int
     e->quality |= (uint8_t)s->quality;
 }
 
+static void append_evidence(struct watch *w, struct profile *e, struct evidence *v)
+{
+    struct evidence **place = &e->evidence;
+    while (*place)
+        place = &(*place)->next;
+    *place = v;
+    v->next = NULL;
+    e->evidence_count++;
+    hold(w, e, memory_cost(sizeof *v + v->len));
+}
+
 static void add_evidence(struct watch *w, struct profile *e, const struct seen *s, int64_t when, uint64_t frame,
                          struct bytes text)
 {
@@ -391,8 +407,7 @@ static void add_evidence(struct watch *w, struct profile *e, const struct seen *
     v->len = (uint16_t)cut.len;
     for (size_t i = 0; i < cut.len; i++)
         v->text[i] = (char)(cut.data[i] == '\n' || cut.data[i] == '\r' || !cut.data[i] ? ' ' : cut.data[i]);
-    e->evidence[e->evidence_count++] = v;
-    hold(w, e, memory_cost(sizeof *v + cut.len));
+    append_evidence(w, e, v);
 }
 
 void profile_evidence(struct watch *w, struct profile *e, const struct seen *s, int64_t when, uint64_t frame,
@@ -413,23 +428,23 @@ void profile_evidence(struct watch *w, struct profile *e, const struct seen *s, 
 
 void profile_drop_evidence(struct watch *w, struct profile *e)
 {
-    while (e->evidence_count) {
-        struct evidence *v = e->evidence[--e->evidence_count];
+    for (struct evidence *v = e->evidence, *next; v; v = next) {
         uint32_t held = (uint32_t)memory_cost(sizeof *v + v->len);
+        next = v->next;
         e->held -= held;
         w->detection->memory -= held;
         free(v);
     }
+    e->evidence = NULL;
+    e->evidence_count = 0;
 }
 
 void profile_copy_evidence(struct watch *w, struct profile *to, const struct profile *from)
 {
-    for (unsigned i = 0; i < from->evidence_count && to->evidence_count < EVIDENCE_MOST; i++) {
-        size_t size = sizeof *from->evidence[i] + from->evidence[i]->len;
-        struct evidence *v = memory_get(size);
-        memcpy(v, from->evidence[i], size);
-        to->evidence[to->evidence_count++] = v;
-        hold(w, to, memory_cost(size));
+    for (const struct evidence *old = from->evidence; old && to->evidence_count < EVIDENCE_MOST; old = old->next) {
+        struct evidence *v = memory_get(sizeof *v + old->len);
+        memcpy(v, old, sizeof *v + old->len);
+        append_evidence(w, to, v);
     }
     if (from->begun && (!to->begun || from->first < to->first))
         to->first = from->first;

@@ -89,7 +89,7 @@ struct profile *profile_find(struct watch *w, const struct key *key);
 
 void *profile_data(struct profile *e);
 const void *profile_data_of(const struct profile *e);
-struct recent *profile_recent(struct watch *w, struct profile *e); /* made at first */
+struct recent *profile_recent(struct profile *e);
 uint64_t profile_distinct(const struct profile *e, unsigned set);
 bool profile_add(struct watch *w, struct profile *e, unsigned set, uint64_t hash); /* true: a new one */
 const struct host *profile_client(const struct profile *e);
@@ -97,6 +97,9 @@ const struct host *profile_server(const struct profile *e);
 struct bytes profile_name(const struct profile *e);
 int64_t profile_age(const struct profile *e); /* from the first event to the latest, ns */
 uint64_t profile_events(const struct profile *e);
+
+/* Puts it among the entity's `recent`. */
+void profile_happened(struct watch *w, struct profile *e, int64_t when, uint64_t what);
 
 /* Something happened to it, at that time. */
 void profile_event(struct watch *w, struct profile *e, const struct seen *s, int64_t when);

@@ -31,9 +31,9 @@ static void see_rcpt(struct watch *w, const struct seen *s, const struct seen_rc
     struct harvest *x = profile_data(e);
     if (x->sent || !recipient_is_unknown(r) || !domain.len)
         return;
-    struct recent *recent = profile_recent(w, e);
+    struct recent *recent = profile_recent(e);
     profile_add(w, e, NAMES, name);
-    recent_add(recent, s->end, name);
+    profile_happened(w, e, s->end, name);
     if (profile_distinct(e, NAMES) < watch_threshold(w, EACH))
         return;
     struct profile *whole = profile_get(w, &all, s);

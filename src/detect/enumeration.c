@@ -76,7 +76,7 @@ static void see_vrfy(struct watch *w, const struct seen *s, struct profile *e, c
     struct enumeration *x = profile_data(e);
     bool expn = bytes_equal(c->verb, BYTES("EXPN"));
     uint64_t name = tally_hash_nocase(bare_name(c->arg));
-    struct recent *recent = profile_recent(w, e);
+    struct recent *recent = profile_recent(e);
     profile_event(w, e, s, c->when);
     *(expn ? &x->expn : &x->vrfy) += 1;
     bool fresh = profile_add(w, e, NAMES, name);
@@ -89,7 +89,7 @@ static void see_vrfy(struct watch *w, const struct seen *s, struct profile *e, c
     x->negative += !c->unsure && (c->code == 550 || c->code == 553);
     if (fresh || !profile_has_spoken(e))
         profile_command(w, e, s, c);
-    recent_add(recent, c->when, name);
+    profile_happened(w, e, c->when, name);
     /* Old list software asks for each name before it sends to it. */
     bool asks_to_send = x->delivered && x->delivered * 2 >= profile_distinct(e, NAMES);
     if (recent_distinct(recent, c->when - WINDOW) >= watch_threshold(w, VRFY_NAMES) && !asks_to_send)
@@ -134,7 +134,7 @@ static void see_rcpt(struct watch *w, const struct seen *s, struct profile *e, c
     profile_add(w, e, NAMES, name);
     if (accepted)
         profile_add(w, e, DISCLOSED, name);
-    recent_add(profile_recent(w, e), s->end, unknown ? name | 1 : name & ~UINT64_C(1));
+    profile_happened(w, e, s->end, unknown ? name | 1 : name & ~UINT64_C(1));
     profile_evidence(w, e, s, s->ts, r->frame, "RCPT TO:<%.*s> -> %" PRIu64 " %.*s", SHOWN(r->addr), r->code,
                      SHOWN(r->status));
 }
@@ -143,7 +143,7 @@ static void see_rcpt(struct watch *w, const struct seen *s, struct profile *e, c
 static void judge(struct watch *w, struct profile *e, const struct seen *s)
 {
     struct enumeration *x = profile_data(e);
-    struct recent *recent = profile_recent(w, e);
+    struct recent *recent = profile_recent(e);
     unsigned unknown = 0, names = recent_distinct(recent, s->end - WINDOW);
     for (unsigned i = 0; i < recent->count; i++)
         unknown += recent->list[i].when >= s->end - WINDOW && (recent->list[i].what & 1);

@@ -35,14 +35,14 @@ static void see(struct watch *w, const struct seen *s)
             e = profile_get(w, &client, s);
         uint64_t domain = tally_hash_nocase(route.domain);
         profile_add(w, e, DOMAINS, domain);
-        recent_add(profile_recent(w, e), s->end, domain);
+        profile_happened(w, e, s->end, domain);
     }
     if (!e)
         return;
     profile_event(w, e, s, s->end);
     profile_evidence(w, e, s, s->ts, s->frame, "MAIL FROM:<%.*s>, %zu recipients",
                      SHOWN(seen_text(s, F_message_mail_from)), s->rcpt_count);
-    if (recent_distinct(profile_recent(w, e), s->end - 3600 * CLOCK_S) >= watch_threshold(w, MANY))
+    if (recent_distinct(profile_recent(e), s->end - 3600 * CLOCK_S) >= watch_threshold(w, MANY))
         profile_alert(w, e, SEVERITY_LOW, o->local_net_count ? CONFIDENCE_HIGH : CONFIDENCE_LOW);
 }
 

@@ -23,12 +23,12 @@ static void see_client(struct watch *w, const struct seen *s, enum login login)
     x->successes += login == LOGIN_SUCCEEDED;
     if (login != LOGIN_FAILED || !login_user(s))
         return;
-    struct recent *recent = profile_recent(w, e);
+    struct recent *recent = profile_recent(e);
     uint64_t with_one = seen_number(s, F_auth_secret_users);
     login_failed(w, e, s);
     x->failures++;
     x->most_users = with_one > x->most_users ? with_one : x->most_users;
-    recent_add(recent, s->end, login_user(s));
+    profile_happened(w, e, s->end, login_user(s));
     unsigned tries = recent_count(recent, s->end - WINDOW), users = recent_distinct(recent, s->end - WINDOW);
     x->found |= users >= watch_threshold(w, MANY_USERS) && tries <= users * watch_threshold(w, TRIES) &&
                 x->failures >= 4 * x->successes;
@@ -45,10 +45,10 @@ static void see_user(struct watch *w, const struct seen *s, enum login login)
         return;
     struct profile *e = profile_get(w, &key, s);
     struct spray *x = profile_data(e);
-    struct recent *recent = profile_recent(w, e);
+    struct recent *recent = profile_recent(e);
     login_failed(w, e, s);
     x->failures++;
-    recent_add(recent, s->end, tally_host(&s->client));
+    profile_happened(w, e, s->end, tally_host(&s->client));
     x->found |= recent_distinct(recent, s->end - WINDOW) >= watch_threshold(w, MANY_CLIENTS);
     if (x->found)
         profile_alert(w, e, SEVERITY_MEDIUM, CONFIDENCE_MEDIUM);

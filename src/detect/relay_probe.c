@@ -37,7 +37,7 @@ static void see_rcpt(struct watch *w, const struct seen *s, struct profile *e, c
     x->forms |= 1u << form;
     *(accepted ? &x->accepted[form] : &x->refused[form]) += 1;
     x->denied += relay_denied(r);
-    recent_add(profile_recent(w, e), s->end, form);
+    profile_happened(w, e, s->end, form);
     profile_evidence(w, e, s, s->ts, r->frame, "%s: MAIL FROM:<%.*s> RCPT TO:<%.*s> -> %" PRIu64 " %.*s",
                      relay_form_names[form], SHOWN(seen_text(s, F_message_mail_from)), SHOWN(r->addr), r->code,
                      SHOWN(r->status));
@@ -46,7 +46,7 @@ static void see_rcpt(struct watch *w, const struct seen *s, struct profile *e, c
 static void judge(struct watch *w, struct profile *e, const struct seen *s)
 {
     struct relay_probe *x = profile_data(e);
-    struct recent *recent = profile_recent(w, e);
+    struct recent *recent = profile_recent(e);
     bool forms = recent_distinct(recent, s->end - WINDOW) >= watch_threshold(w, FORMS);
     bool tries = x->denied && recent_count(recent, s->end - WINDOW) >= watch_threshold(w, TRIES);
     x->found |= forms || tries;

@@ -94,13 +94,29 @@ uint64_t tally_host(const struct host *h)
     return tally_hash(bytes_of(h->octets, sizeof h->octets));
 }
 
-void recent_add(struct recent *r, int64_t when, uint64_t what)
+/* Few have many. */
+static size_t grow(struct recent *r)
 {
-    r->list[r->next].when = when;
-    r->list[r->next].what = what;
+    size_t before = memory_cost(r->cap * sizeof *r->list);
+    r->cap = r->cap ? (uint8_t)(r->cap * 2) : 2;
+    r->list = memory_resize(r->list, r->cap * sizeof *r->list);
+    return memory_cost(r->cap * sizeof *r->list) - before;
+}
+
+size_t recent_add(struct recent *r, int64_t when, uint64_t what)
+{
+    size_t grown = r->count == r->cap && r->cap < RECENT_MOST ? grow(r) : 0;
+    r->list[r->next] = (struct recent_thing){when, what};
     r->next = (uint8_t)((r->next + 1) % RECENT_MOST);
     if (r->count < RECENT_MOST)
         r->count++;
+    return grown;
+}
+
+void recent_release(struct recent *r)
+{
+    free(r->list);
+    *r = (struct recent){0};
 }
 
 unsigned recent_count(const struct recent *r, int64_t since)
@@ -121,13 +137,17 @@ unsigned recent_of(const struct recent *r, int64_t since, uint64_t what)
 
 void recent_forget(struct recent *r, uint64_t what)
 {
-    struct recent kept = {0};
+    struct recent_thing kept[RECENT_MOST];
+    uint8_t count = 0;
     for (unsigned i = 0; i < r->count; i++) {
         unsigned at = (r->next + (unsigned)RECENT_MOST - r->count + i) % RECENT_MOST;
         if (r->list[at].what != what)
-            recent_add(&kept, r->list[at].when, r->list[at].what);
+            kept[count++] = r->list[at];
     }
-    *r = kept;
+    if (count)
+        memcpy(r->list, kept, count * sizeof *kept);
+    r->count = count;
+    r->next = count % RECENT_MOST;
 }
 
 unsigned recent_distinct(const struct recent *r, int64_t since)

@@ -19,17 +19,20 @@ uint64_t tally_hash(struct bytes text);
 uint64_t tally_hash_nocase(struct bytes text);
 uint64_t tally_host(const struct host *h);
 
-/* The latest things, each with its time; the oldest is forgotten first. */
+/* The latest things, each with its time; the oldest is forgotten first. All zeros is empty. */
 enum { RECENT_MOST = 32 };
 struct recent {
-    uint8_t count, next;
-    struct {
+    uint8_t count, next, cap;
+    struct recent_thing {
         int64_t when;
         uint64_t what;
-    } list[RECENT_MOST];
+    } * list;
 };
 
-void recent_add(struct recent *r, int64_t when, uint64_t what);
+/* Returns how many octets of memory it took more. */
+size_t recent_add(struct recent *r, int64_t when, uint64_t what);
+void recent_release(struct recent *r);
+
 unsigned recent_count(const struct recent *r, int64_t since);    /* not before `since` */
 unsigned recent_distinct(const struct recent *r, int64_t since); /* different ones among them */
 
