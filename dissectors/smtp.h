@@ -73,6 +73,7 @@ struct upload {
     bool undecided;     /* whether it ended at an odd end inside is not known */
     bool counted;       /* in a transaction, or as one that has none */
     bool ended;         /* the end was seen */
+    bool left;          /* the client closed inside it, before the server said anything */
     struct mark last;   /* of its last octet */
     struct record *odd; /* F_message_eod_odd groups, or null */
     const char *eod;    /* the form of its end, or null */

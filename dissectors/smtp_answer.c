@@ -108,13 +108,22 @@ static void finish_with(struct session *s, struct command *c, const struct smtp_
     finish(s, c, reply);
 }
 
+/* It says that the client is gone: its sender had received the end of the stream inside the content. */
+static bool is_epilogue(struct session *s, const struct smtp_reply *reply)
+{
+    const struct smtp *x = session_state(s);
+    const struct upload *u = x->open ? x->open->upload : NULL;
+    return u && !u->ended && session_closed(s, CLIENT) && reply->first.seen > input_end(session_input(s, CLIENT));
+}
+
 /* The reply to a content: one for each accepted recipient in LMTP; one for each and one more with PRDR. */
 static void content_reply(struct session *s, struct command *c, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
     if (c->kind == VERB_BDAT && !record_has(c->fields, F_command_code))
         write_code(s, c, reply);
-    if (x->open && smtp_is_lmtp(s) && transaction_rcpt_final(x->open, reply, c->unsure)) {
+    bool late = is_epilogue(s, reply);
+    if (!late && x->open && smtp_is_lmtp(s) && transaction_rcpt_final(x->open, reply, c->unsure)) {
         if (transaction_waiting(x->open))
             return;
         smtp_end_transaction(s, &smtp_no_reply, "data");
@@ -136,7 +145,12 @@ static void content_reply(struct session *s, struct command *c, const struct smt
         if (status.len)
             record_text(c->fields, F_command_final_status, status);
     }
-    smtp_end_transaction(s, reply, "data");
+    if (late) {
+        x->open->upload->left = true;
+        if (c->kind == VERB_BDAT)
+            session_note(s, NOTE_content_cut); /* of DATA the session's end tells */
+    }
+    smtp_end_transaction(s, late ? &smtp_no_reply : reply, late ? "close" : "data");
     finish(s, c, reply);
 }
 

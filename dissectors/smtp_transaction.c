@@ -234,6 +234,16 @@ static void write_params(const struct transaction *t, struct record *m)
         record_number(m, F_message_declared_size, size);
 }
 
+/* "000000006B0357E8.00000116": the time, in 16 digits, the number of the process, perhaps more. */
+static bool is_courier_id(struct bytes text)
+{
+    static const char digits[] = "0123456789ABCDEF.";
+    size_t n = 0;
+    while (n < text.len && memchr(digits, text.data[n], sizeof digits - 1))
+        n++;
+    return n == text.len && n > 17 && bytes_index(text, '.') == 16;
+}
+
 /* The name under which the server queued it, where its reply says so in one of the usual ways. */
 static struct bytes queue_id(struct bytes text)
 {
@@ -253,6 +263,8 @@ static struct bytes queue_id(struct bytes text)
     struct bytes first = bytes_word(&rest); /* sendmail: "2.0.0 t9BCDeF Message accepted for delivery" */
     if (bytes_starts_nocase(bytes_trim(rest), BYTES("Message accepted for delivery")))
         return first;
+    if (bytes_equal(first, BYTES("Ok.")) && is_courier_id(bytes_trim(rest)))
+        return bytes_trim(rest);
     return bytes_of("", 0);
 }
 
@@ -291,7 +303,7 @@ static const char *verdict(const struct transaction *t, const struct smtp_reply 
     if (t->content_refusal) /* where it was refused for want of recipients, as these were */
         return nobody && t->rcpt_deferred ? "deferred" : verdict_of(t->content_refusal);
     if (t->upload)
-        return t->upload->ended || !given_up ? "unknown" : "aborted";
+        return t->upload->ended || !(given_up || t->upload->left) ? "unknown" : "aborted";
     if (nobody)
         return t->rcpt_deferred ? "deferred" : "rejected";
     return strcmp(facts->ended_by, "close") != 0 || facts->server_closed ? "aborted" : "unknown";
