@@ -1,5 +1,6 @@
 /* mailtap: what mail servers and clients say to each other, from packets to records. */
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,11 +12,11 @@
 #include "pipeline.h"
 #include "stored.h"
 
-static volatile sig_atomic_t stop;
+static atomic_int stop; /* the signal; threads look at it too */
 
 static void on_signal(int number)
 {
-    stop = number;
+    atomic_store(&stop, number);
 }
 
 /* The first asks for a clean end, a second of the same kind ends at once. A pipe that nobody reads any more is told by

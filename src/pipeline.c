@@ -34,7 +34,7 @@ enum {
 
 struct pipeline {
     const struct options *options;
-    const volatile sig_atomic_t *stop;
+    const atomic_int *stop;
     struct error *err;
     struct terminal terminal;
     struct decoder *decoder;
@@ -63,7 +63,8 @@ static int64_t milliseconds(const struct timespec *now, const struct timespec *t
 
 static bool stopped(const struct pipeline *p)
 {
-    return *p->stop || recorder_over(p->recorder) || (p->options->count && p->frames >= p->options->count);
+    return atomic_load_explicit(p->stop, memory_order_relaxed) || recorder_over(p->recorder) ||
+           (p->options->count && p->frames >= p->options->count);
 }
 
 static void add_source(struct source_counts *sum, struct source *src)
@@ -416,7 +417,7 @@ static bool open_keylog(struct pipeline *p, struct error *err)
     return true;
 }
 
-enum exit_code pipeline_run(const struct options *o, const volatile sig_atomic_t *stop, struct error *err)
+enum exit_code pipeline_run(const struct options *o, const atomic_int *stop, struct error *err)
 {
     struct pipeline p = {.options = o, .stop = stop, .err = err, .clock = LANES_CLOCK_INIT};
     unsigned count = jobs(o);

@@ -174,7 +174,7 @@ struct record *stored_parse(struct bytes line, const struct limits *limits, stru
 /* --- files --- */
 
 struct stored {
-    const volatile sig_atomic_t *stop;
+    const atomic_int *stop;
     struct recorder *recorder;
     struct limits limits; /* none: what was stored has met them */
     const char *name;
@@ -247,7 +247,7 @@ static bool read_file(struct stored *s, const char *name, struct error *err)
     return !err->text[0];
 }
 
-enum exit_code stored_run(const struct options *o, const volatile sig_atomic_t *stop, struct error *err)
+enum exit_code stored_run(const struct options *o, const atomic_int *stop, struct error *err)
 {
     struct stored s = {.stop = stop};
     struct terminal terminal;
