@@ -13,9 +13,15 @@ static bool is_blank(uint8_t c)
    never closed is taken as an ordinary character. */
 static size_t unquoted(struct bytes b, size_t from, uint8_t c)
 {
+    struct bytes rest = bytes_part(b, from, SIZE_MAX);
+    size_t quote = bytes_index(rest, '"'), found = bytes_index(rest, c);
+    if (is_blank(c))
+        found = bytes_index(bytes_part(rest, 0, found), c == ' ' ? '\t' : ' ');
+    if (found <= quote)
+        return from + found;
     size_t first_inside = SIZE_MAX; /* the first `c` behind the quote that is open */
     bool quoted = false;
-    for (size_t i = from; i < b.len; i++) {
+    for (size_t i = from + quote; i < b.len; i++) {
         if (b.data[i] == c || (is_blank(c) && is_blank(b.data[i]))) {
             if (!quoted)
                 return i;

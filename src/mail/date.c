@@ -3,43 +3,11 @@
 #include "date.h"
 
 #include "base/clock.h"
-
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* Skips a comment that begins at the front, with those inside it; to the end where it is not closed. */
-static void skip_comment(struct bytes *rest)
-{
-    size_t depth = 0, i = 0;
-    do {
-        uint8_t c = rest->data[i++];
-        if (c == '\\')
-            i++;
-        else if (c == '(')
-            depth++;
-        else if (c == ')')
-            depth--;
-    } while (depth && i < rest->len);
-    *rest = bytes_part(*rest, i, SIZE_MAX);
-}
-
-static void skip_blanks(struct bytes *rest)
-{
-    while (rest->len) {
-        if (rest->data[0] == '(')
-            skip_comment(rest);
-        else if (is_blank(rest->data[0]))
-            *rest = bytes_part(*rest, 1, SIZE_MAX);
-        else
-            return;
-    }
-}
+#include "lexical.h"
 
 static bool character(struct bytes *rest, uint8_t c)
 {
-    skip_blanks(rest);
+    *rest = lexical_skip(*rest);
     if (!rest->len || rest->data[0] != c)
         return false;
     *rest = bytes_part(*rest, 1, SIZE_MAX);
@@ -48,7 +16,7 @@ static bool character(struct bytes *rest, uint8_t c)
 
 static struct bytes letters(struct bytes *rest)
 {
-    skip_blanks(rest);
+    *rest = lexical_skip(*rest);
     size_t n = 0;
     while (n < rest->len && byte_is_letter(rest->data[n]))
         n++;
@@ -60,7 +28,7 @@ static struct bytes letters(struct bytes *rest)
 /* A number of `least` to `most` digits; their number in *digits. */
 static bool number(struct bytes *rest, size_t least, size_t most, unsigned *ret, size_t *digits)
 {
-    skip_blanks(rest);
+    *rest = lexical_skip(*rest);
     size_t n = 0;
     *ret = 0;
     while (n < rest->len && n < most && byte_is_digit(rest->data[n]))
@@ -162,7 +130,7 @@ bool date_parse(struct bytes text, int64_t *ret_ns)
         return false;
     if (!time_of_day(&text, &seconds) || !zone_offset(&text, &offset))
         return false;
-    skip_blanks(&text);
+    text = lexical_skip(text);
     if (text.len)
         return false;
     *ret_ns = (days_since_1970(year, month, day) * 86400 + seconds - offset) * CLOCK_S;

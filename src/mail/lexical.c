@@ -1,6 +1,12 @@
 /* Tokens of structured header fields, RFC 5322 section 3.2. */
 #include "lexical.h"
 
+const lexical_set lexical_bits[256] = {
+    [' '] = 1,    ['\t'] = 1,   ['\r'] = 1,   ['\n'] = 1,    ['('] = 2,     [')'] = 4,    ['<'] = 8,
+    ['>'] = 16,   ['@'] = 32,   [','] = 64,   [';'] = 128,   [':'] = 256,   ['\\'] = 512, ['"'] = 1024,
+    ['/'] = 2048, ['['] = 4096, [']'] = 8192, ['?'] = 16384, ['='] = 32768,
+};
+
 int lexical_hex(uint8_t c)
 {
     uint8_t upper = byte_upper(c);
@@ -9,9 +15,12 @@ int lexical_hex(uint8_t c)
 
 size_t lexical_comment(struct bytes b)
 {
-    size_t depth = 0, i = 0;
-    for (; i < b.len; i++) {
+    const lexical_set marks = lexical_set_of("()\\");
+    size_t depth = 0;
+    for (size_t i = 0; i < b.len; i++) {
         uint8_t c = b.data[i];
+        if (!lexical_has(marks, c))
+            continue;
         if (c == '(')
             depth++;
         else if (c == ')' && --depth == 0)
@@ -22,7 +31,7 @@ size_t lexical_comment(struct bytes b)
     return b.len;
 }
 
-struct bytes lexical_skip(struct bytes b)
+struct bytes lexical_skip_some(struct bytes b)
 {
     size_t i = 0;
     while (i < b.len && (lexical_is_blank(b.data[i]) || b.data[i] == '('))
@@ -30,11 +39,10 @@ struct bytes lexical_skip(struct bytes b)
     return bytes_part(b, i, SIZE_MAX);
 }
 
-struct bytes lexical_until(struct bytes *rest, const struct lexical_set *ends)
+struct bytes lexical_until(struct bytes *rest, lexical_set ends)
 {
-    const struct lexical_set set = *ends;
     size_t n = 0;
-    while (n < rest->len && !lexical_has(&set, rest->data[n]))
+    while (n < rest->len && !lexical_has(ends, rest->data[n]))
         n++;
     struct bytes token = bytes_part(*rest, 0, n);
     *rest = bytes_part(*rest, n, SIZE_MAX);
@@ -55,12 +63,11 @@ struct bytes lexical_quoted(struct bytes *rest)
 bool lexical_item(struct bytes *rest, uint8_t end, struct bytes *ret)
 {
     struct bytes at = *rest;
-    struct lexical_set stops = lexical_set_of("(\"");
-    lexical_set_add(&stops, end);
+    lexical_set stops = lexical_set_of("(\"") | lexical_bits[end];
     if (!at.len)
         return false;
     for (;;) {
-        lexical_until(&at, &stops);
+        lexical_until(&at, stops);
         if (!at.len || at.data[0] == end)
             break;
         if (at.data[0] == '(')

@@ -11,52 +11,46 @@ static inline bool lexical_is_blank(uint8_t c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* A set of ASCII characters. */
-struct lexical_set {
-    uint64_t low, high;
-};
-
-static inline void lexical_set_add(struct lexical_set *s, uint8_t c)
-{
-    uint64_t bit = UINT64_C(1) << (c & 63);
-    s->low |= c < 64 ? bit : 0;
-    s->high |= c < 64 ? 0 : bit;
-}
+/* A set of characters that tokens may end at: tspecials (RFC 2045 section 5.1) and blanks, a bit for each. */
+typedef uint16_t lexical_set;
+extern const lexical_set lexical_bits[256];
 
 /* Of a literal the compiler makes it, when the loop is unrolled. */
-static inline __attribute__((always_inline)) struct lexical_set lexical_set_of(const char *characters)
+static inline __attribute__((always_inline)) lexical_set lexical_set_of(const char *characters)
 {
-    struct lexical_set s = {0, 0};
+    unsigned set = 0;
     size_t count = strlen(characters);
 #pragma GCC unroll 32
     for (size_t i = 0; i < count; i++)
-        lexical_set_add(&s, (uint8_t)characters[i]);
-    return s;
+        set |= lexical_bits[(uint8_t)characters[i]];
+    return (lexical_set)set;
 }
 
-static inline bool lexical_has(const struct lexical_set *s, uint8_t c)
+static inline bool lexical_has(lexical_set set, uint8_t c)
 {
-    return c < 128 && (c < 64 ? s->low : s->high) >> (c & 63) & 1;
+    return lexical_bits[c] & set;
 }
 
 /* The value of a hexadecimal digit, or -1. */
 int lexical_hex(uint8_t c);
 
 /* Without blanks and comments at the front. A comment that is not closed takes all the rest. */
-struct bytes lexical_skip(struct bytes b);
+struct bytes lexical_skip_some(struct bytes b); /* where there are any: the next one's second half */
+static inline struct bytes lexical_skip(struct bytes b)
+{
+    return b.len && lexical_has(lexical_set_of(" ("), b.data[0]) ? lexical_skip_some(b) : b;
+}
 
 /* The octets of the comment at the front, parentheses included; all the rest where it is not closed. */
 size_t lexical_comment(struct bytes b);
 
 /* Cuts off the front what stands before one of the set. */
-struct bytes lexical_until(struct bytes *rest, const struct lexical_set *ends);
+struct bytes lexical_until(struct bytes *rest, lexical_set ends);
 
 /* Cuts off the front what stands before a blank or one of the characters. */
 static inline __attribute__((always_inline)) struct bytes lexical_token(struct bytes *rest, const char *ends)
 {
-    struct lexical_set set = lexical_set_of(ends), blanks = lexical_set_of(" \t\r\n");
-    set.low |= blanks.low;
-    return lexical_until(rest, &set);
+    return lexical_until(rest, lexical_set_of(ends) | lexical_set_of(" "));
 }
 
 /* Cuts the quoted string at the front off, and returns what is inside, its backslashes included. One that is not closed

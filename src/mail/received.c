@@ -67,16 +67,16 @@ static bool is_said(struct bytes word)
 /* Looks for addresses in a word or comment of the from clause. What follows "helo" is only what the client said. */
 static void read_ips(struct parsing *p, struct bytes text, bool comment)
 {
-    const struct lexical_set delimiters = lexical_set_of(" \t\r\n[]()=,;<>@");
+    const lexical_set delimiters = lexical_set_of(" []()=,;<>@");
     bool said = false, bracket = false;
     for (size_t i = 0; i < text.len;) {
         uint8_t c = text.data[i];
-        if (!c || lexical_has(&delimiters, c)) {
+        if (!c || lexical_has(delimiters, c)) {
             bracket = c == '[' || (bracket && c != ']');
             i++;
             continue;
         }
-        struct bytes rest = bytes_part(text, i, SIZE_MAX), word = lexical_token(&rest, "[]()=,;<>@");
+        struct bytes rest = bytes_part(text, i, SIZE_MAX), word = lexical_until(&rest, delimiters);
         bool is_word = is_said(word);
         if (!is_word)
             try_ip(p, word,
