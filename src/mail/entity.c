@@ -69,36 +69,21 @@ void entity_release(struct entity *e)
     *e = (struct entity){.has_type = false};
 }
 
-static bool is_declared(const struct entity *e)
+const char *entity_mime(const struct entity *e, const char *fallback)
 {
-    return e->type.type && e->type.subtype;
+    return e->type.mime ? e->type.mime : fallback;
 }
 
 bool entity_is_type(const struct entity *e, const char *fallback, const char *type)
 {
-    if (is_declared(e))
-        return !strcmp(e->type.type, type);
+    const char *mime = entity_mime(e, fallback);
     size_t len = strlen(type);
-    return !strncmp(fallback, type, len) && fallback[len] == '/';
+    return !strncmp(mime, type, len) && mime[len] == '/';
 }
 
 bool entity_is(const struct entity *e, const char *fallback, const char *type, const char *subtype)
 {
-    if (!entity_is_type(e, fallback, type))
-        return false;
-    return !strcmp(is_declared(e) ? e->type.subtype : strchr(fallback, '/') + 1, subtype);
-}
-
-char *entity_mime(const struct entity *e, const char *fallback)
-{
-    if (!is_declared(e))
-        return memory_string(fallback);
-    size_t type = strlen(e->type.type), subtype = strlen(e->type.subtype);
-    char *mime = memory_get(type + subtype + 2);
-    memcpy(mime, e->type.type, type);
-    mime[type] = '/';
-    memcpy(mime + type + 1, e->type.subtype, subtype);
-    return mime;
+    return entity_is_type(e, fallback, type) && !strcmp(entity_mime(e, fallback) + strlen(type) + 1, subtype);
 }
 
 const char *entity_name(const struct entity *e)
@@ -114,10 +99,9 @@ static void write_text(struct record *r, enum field f, const char *text)
 
 void entity_describe(const struct entity *e, const char *path, const char *fallback, struct record *r)
 {
-    char *mime = entity_mime(e, fallback);
     const char *name = entity_name(e);
     record_word(r, F_part_path, path);
-    write_text(r, F_part_mime, mime);
+    write_text(r, F_part_mime, entity_mime(e, fallback));
     write_text(r, F_part_name, name);
     if (name && e->type.name && strcmp(name, e->type.name) != 0)
         write_text(r, F_part_name_other, e->type.name);
@@ -125,7 +109,6 @@ void entity_describe(const struct entity *e, const char *path, const char *fallb
     write_text(r, F_part_charset, e->type.charset);
     write_text(r, F_part_encoding, e->encoding);
     write_text(r, F_part_cid, e->cid);
-    free(mime);
 }
 
 void entity_flags(const struct entity *e, struct record *r)
@@ -146,7 +129,7 @@ static size_t text_held(const char *text)
 size_t entity_held(const struct entity *e)
 {
     const struct media_type *t = &e->type;
-    return text_held(t->type) + text_held(t->subtype) + text_held(t->boundary) + text_held(t->charset) +
-           text_held(t->name) + text_held(t->report_type) + text_held(t->protocol) + text_held(e->disposition.word) +
+    return text_held(t->mime) + text_held(t->boundary) + text_held(t->charset) + text_held(t->name) +
+           text_held(t->report_type) + text_held(t->protocol) + text_held(e->disposition.word) +
            text_held(e->disposition.filename) + text_held(e->encoding) + text_held(e->cid);
 }

@@ -26,8 +26,8 @@ void entity_release(struct entity *e);
 bool entity_is(const struct entity *e, const char *fallback, const char *type, const char *subtype);
 bool entity_is_type(const struct entity *e, const char *fallback, const char *type);
 
-/* "type/subtype"; the caller frees it. */
-char *entity_mime(const struct entity *e, const char *fallback);
+/* "type/subtype"; lives as long as both. */
+const char *entity_mime(const struct entity *e, const char *fallback);
 
 /* The file name, or null; the view of another one, or null. */
 const char *entity_name(const struct entity *e);

@@ -23,12 +23,11 @@ struct inside {
     struct tree *outer, own;
     struct embedded *text;
     struct tnef *tnef;
-    struct part *part; /* that is being read; null beyond the limit, too */
-    char *path;
-    char *charset; /* of the text, or null */
+    struct part *part;   /* that is being read; null beyond the limit, too */
+    const char *path;    /* the leaf's */
+    const char *charset; /* of the text, or null */
     uint32_t number;
     bool missing; /* octets of that file */
-    size_t fixed; /* the memory of all that does not change */
 };
 
 /* But for the list all is one tree's, the outermost: what is counted, links and reports. */
@@ -49,7 +48,6 @@ static void begin(struct inside *i, struct entity *e, char kind)
     i->part = part_new(&i->own, e, path, unknown_type, NULL);
     i->missing = false;
     share(i->outer, &i->own);
-    free(path);
 }
 
 static void push(void *arg, struct bytes octets)
@@ -165,15 +163,13 @@ struct inside *inside_new(struct tree *outer, const struct entity *e, const char
     struct inside *i = memory_get(sizeof(*i));
     i->outer = outer;
     i->own = (struct tree){.mail = outer->mail, .inside = outer->inside + 1};
-    i->path = memory_string(path);
+    i->path = path;
     if (winmail) {
         i->tnef = tnef_new(&attachment_events, i);
     } else {
         i->text = embedded_new(&text_events, i);
-        i->charset = e->type.charset ? memory_string(e->type.charset) : NULL;
+        i->charset = e->type.charset;
     }
-    i->fixed = memory_cost(sizeof(*i)) + memory_cost(strlen(i->path) + 1) +
-               (i->charset ? memory_cost(strlen(i->charset) + 1) : 0);
     return i;
 }
 
@@ -187,8 +183,6 @@ void inside_free(struct inside *i)
     i->own.links = NULL;
     i->own.report = NULL;
     tree_release(&i->own);
-    free(i->path);
-    free(i->charset);
     free(i);
 }
 
@@ -200,7 +194,7 @@ size_t inside_held(const struct inside *i)
     list.links = NULL;
     list.report = NULL;
     size_t reader = i->text ? embedded_held(i->text) : tnef_held(i->tnef);
-    return i->fixed + reader + part_held(i->part) + tree_held(&list);
+    return memory_cost(sizeof(*i)) + reader + part_held(i->part) + tree_held(&list);
 }
 
 void inside_push(struct inside *i, struct bytes decoded)

@@ -9,7 +9,8 @@ struct entity;
 struct inside;
 struct tree;
 
-/* Null where the leaf is of no kind that has files inside. The tree must outlive it; the caller frees it. */
+/* Null where the leaf is of no kind that has files inside. The tree, and what the entity and the path
+   are, must outlive it; the caller frees it. */
 struct inside *inside_new(struct tree *outer, const struct entity *e, const char *path, const char *fallback);
 void inside_free(struct inside *i);
 

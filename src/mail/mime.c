@@ -9,12 +9,11 @@
 #include "header.h"
 #include "part.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define BOUNDARY_MOST 990  /* octets; RFC 2046 allows 70, RFC 5322 lines of 998 */
 #define HELD_MOST     1024 /* octets of a line that tell what it is */
-#define NUMBER_MOST   12   /* octets of one in a path, with its dot */
+#define NUMBER_MOST   12   /* octets of one in a path, with its NUL */
 #define ENCODED_MOST  4    /* encoded messages one inside the other; each takes some stack */
 
 enum state {
@@ -96,24 +95,28 @@ static void pop_level(struct mime *m)
     m->count--;
 }
 
-/* The path of the entity that begins, in the parts of the level at the top. */
-static char *path_of(const struct mime *m, uint32_t number)
+/* A path in the parts of the level at the top. */
+static char *path_in(const struct mime *m, const char *last)
 {
     const char *outside = top(m)->path;
-    size_t size = strlen(outside) + NUMBER_MOST;
-    char *path = memory_get(size);
-    snprintf(path, size, "%s%s%u", outside, *outside ? "." : "", number);
+    size_t len = strlen(outside), more = strlen(last) + 1;
+    char *path = memory_get(len + 1 + more);
+    memcpy(path, outside, len);
+    if (len)
+        path[len++] = '.';
+    memcpy(path + len, last, more);
     return path;
 }
 
-/* That of a multipart that is a message's body: it has no number, its parts have those of the message. */
-static char *text_path(const struct mime *m)
+/* That of the entity that begins. */
+static char *path_of(const struct mime *m, uint32_t number)
 {
-    const char *outside = top(m)->path;
-    size_t size = strlen(outside) + sizeof ".TEXT";
-    char *path = memory_get(size);
-    snprintf(path, size, "%s%sTEXT", outside, *outside ? "." : "");
-    return path;
+    char digits[NUMBER_MOST], *at = digits + sizeof digits - 1;
+    *at = '\0';
+    do
+        *--at = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    return path_in(m, at);
 }
 
 static void listen(void *arg, struct bytes name, struct bytes value)
@@ -223,7 +226,8 @@ static bool begin_multipart(struct mime *m)
     if (!entity_is_type(&m->entity, fallback(m), "multipart") || deep(m) || !boundary_of(m, &len))
         return false;
     bool is_body = !top(m)->boundary;
-    char *path = is_body ? text_path(m) : path_of(m, number(m));
+    /* a message's body has no number, its parts have those of the message */
+    char *path = is_body ? path_in(m, "TEXT") : path_of(m, number(m));
     tree_container(m->tree, &m->entity, path, fallback(m));
     if (is_body) {
         free(path);
@@ -254,16 +258,13 @@ static void begin_message(struct mime *m)
     }
     struct mime *inner = walk_new(m->tree, NULL, memory_string(path), m->outside + m->count, m->encoded + 1);
     m->leaf = part_new(m->tree, &m->entity, path, fallback(m), inner);
-    free(path);
 }
 
 static void begin_leaf(struct mime *m, bool is_root)
 {
-    char *path = path_of(m, number(m));
     m->body_is_leaf =
         is_root && m->tree->mail->settings.hash == MAIL_HASH_ALL && m->entity.transfer == TRANSFER_IDENTITY;
-    m->leaf = part_new(m->tree, &m->entity, path, fallback(m), NULL);
-    free(path);
+    m->leaf = part_new(m->tree, &m->entity, path_of(m, number(m)), fallback(m), NULL);
 }
 
 /* The header has ended. */

@@ -40,25 +40,34 @@ struct parsing {
     bool lossy, duplicate;
 };
 
-/* A string of its own; NUL has no place in it. */
+/* NUL has no place in a string. */
+static void copy(char *to, struct bytes text, bool lower)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        if (!c)
+            c = CHARSET_LOST;
+        to[i] = (char)(lower && c >= 'A' && c <= 'Z' ? c + 32 : c);
+    }
+}
+
 static char *string_of(struct bytes text, bool lower)
 {
     if (!text.len)
         return NULL;
     char *s = memory_get(text.len + 1);
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        if (!c)
-            c = CHARSET_LOST;
-        s[i] = (char)(lower && c >= 'A' && c <= 'Z' ? c + 32 : c);
-    }
+    copy(s, text, lower);
     return s;
 }
 
 static void add_unquoted(struct buf *out, struct bytes text, bool quoted)
 {
+    if (!quoted) {
+        buf_add(out, text);
+        return;
+    }
     for (size_t i = 0; i < text.len; i++) {
-        if (quoted && text.data[i] == '\\' && i + 1 < text.len)
+        if (text.data[i] == '\\' && i + 1 < text.len)
             i++;
         buf_add_byte(out, text.data[i]);
     }
@@ -121,9 +130,10 @@ static struct bytes join_pieces(struct parsing *p, struct target *t, struct buf 
 static void finish_target(struct parsing *p, struct target *t, struct buf *octets, struct buf *text)
 {
     struct bytes charset = {NULL, 0};
-    bool encoded = false;
+    bool encoded = false, lossy = false;
+    if (!t->has_plain && !t->has_extended && !t->count)
+        return;
     buf_reset(octets);
-    buf_reset(text);
     if (t->has_extended) {
         struct bytes rest = t->extended;
         charset = cut_charset(&rest);
@@ -131,16 +141,17 @@ static void finish_target(struct parsing *p, struct target *t, struct buf *octet
         encoded = true;
     } else if (t->count) {
         charset = join_pieces(p, t, octets, &encoded);
-    } else if (t->has_plain) {
+    } else {
         add_unquoted(octets, t->plain, t->plain_quoted);
     }
-    bool lossy = false;
-    if (!t->free) /* a boundary is its octets, whatever they look like */
-        buf_add(text, buf_bytes(octets));
-    else
-        lossy = encoded ? charset_to_utf8(charset, buf_bytes(octets), text) : words_decode(buf_bytes(octets), text);
-    p->lossy |= lossy || text->cut || octets->cut || bytes_index(buf_bytes(text), '\0') < text->len;
-    *t->to = string_of(bytes_trim(buf_bytes(text)), t->lower);
+    struct bytes value = buf_bytes(octets); /* a boundary is its octets, whatever they look like */
+    if (t->free) {
+        buf_reset(text);
+        lossy = (encoded ? charset_to_utf8(charset, value, text) : words_decode(value, text)) || text->cut;
+        value = buf_bytes(text);
+    }
+    p->lossy |= lossy || octets->cut || value.len > PARAMETER_MOST || bytes_index(value, '\0') < value.len;
+    *t->to = string_of(bytes_trim(bytes_part(value, 0, PARAMETER_MOST)), t->lower);
     free(t->pieces);
     t->pieces = NULL;
 }
@@ -249,15 +260,26 @@ static void read_parameters(struct parsing *p, struct bytes rest)
     buf_release(&text);
 }
 
-/* The word in front of the parameters; none where that is one already. */
-static char *cut_first(struct bytes *rest, const char *ends)
+/* The word in front of the parameters; empty where that is one already. */
+static struct bytes cut_first(struct bytes *rest, const char *ends)
 {
     *rest = lexical_skip(*rest);
     struct bytes behind = *rest, word = lexical_token(&behind, ends), next = lexical_skip(behind);
     if (next.len && next.data[0] == '=')
-        return NULL;
+        return bytes_part(word, 0, 0);
     *rest = behind;
-    return string_of(bytes_part(word, 0, PARAMETER_MOST), true);
+    return bytes_part(word, 0, PARAMETER_MOST);
+}
+
+static char *mime_of(struct bytes type, struct bytes subtype)
+{
+    if (!type.len || !subtype.len)
+        return NULL;
+    char *mime = memory_get(type.len + subtype.len + 2);
+    copy(mime, type, true);
+    mime[type.len] = '/';
+    copy(mime + type.len + 1, subtype, true);
+    return mime;
 }
 
 void media_type_parse(struct media_type *m, struct bytes value)
@@ -269,12 +291,10 @@ void media_type_parse(struct media_type *m, struct bytes value)
                                     {.name = "report-type", .to = &m->report_type, .lower = true},
                                     {.name = "protocol", .to = &m->protocol, .lower = true}},
                         .count = 5};
-    struct bytes rest = value;
-    m->type = cut_first(&rest, "/;=\"(");
-    struct bytes behind = lexical_skip(rest);
-    if (m->type && behind.len && behind.data[0] == '/') {
+    struct bytes rest = value, type = cut_first(&rest, "/;=\"("), behind = lexical_skip(rest);
+    if (type.len && behind.len && behind.data[0] == '/') {
         rest = lexical_skip(bytes_part(behind, 1, SIZE_MAX));
-        m->subtype = string_of(bytes_part(lexical_token(&rest, ";=\"("), 0, PARAMETER_MOST), true);
+        m->mime = mime_of(type, bytes_part(lexical_token(&rest, ";=\"("), 0, PARAMETER_MOST));
     }
     read_parameters(&p, rest);
     m->lossy = p.lossy;
@@ -283,8 +303,7 @@ void media_type_parse(struct media_type *m, struct bytes value)
 
 void media_type_release(struct media_type *m)
 {
-    free(m->type);
-    free(m->subtype);
+    free(m->mime);
     free(m->boundary);
     free(m->charset);
     free(m->name);
@@ -298,7 +317,7 @@ void disposition_parse(struct disposition *d, struct bytes value)
     *d = (struct disposition){.lossy = false};
     struct parsing p = {.targets = {{.name = "filename", .to = &d->filename, .free = true}}, .count = 1};
     struct bytes rest = value;
-    d->word = cut_first(&rest, ";=\"(");
+    d->word = string_of(cut_first(&rest, ";=\"("), true);
     read_parameters(&p, rest);
     d->lossy = p.lossy;
     d->duplicate = p.duplicate;

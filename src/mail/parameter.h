@@ -7,11 +7,11 @@
 
 /* Strings are owned by the struct, null where absent or empty. They are UTF-8, but for octets that were none, and 0xff
    (CHARSET_LOST) in place of what a charset did not tell and of NUL: formats make U+FFFD of them. At most
-   PARAMETER_MOST octets; the type's words and the charset are in lower case. */
+   PARAMETER_MOST octets, each of the type's words, too; these and the charset are in lower case. */
 enum { PARAMETER_MOST = 4096 };
 
 struct media_type {
-    char *type, *subtype;
+    char *mime; /* "type/subtype"; null where either is missing */
     char *boundary, *charset, *name, *report_type, *protocol;
     bool lossy;     /* some character of the name could not be told, or did not fit */
     bool duplicate; /* a parameter stands there twice with different values; the first counts */

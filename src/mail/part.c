@@ -198,19 +198,19 @@ static void begin_looks(struct part *p)
 {
     const struct limits *limits = p->tree->mail->limits;
     const char *word = p->entity.disposition.word, *name = entity_name(&p->entity);
-    char *mime = entity_mime(&p->entity, p->fallback);
+    const char *mime = entity_mime(&p->entity, p->fallback);
     p->look = look_new(limits, mime, name, name || p->tree->inside || (word && !strcmp(word, "attachment")));
-    free(mime);
     find_links(p);
     p->inside = inside_new(p->tree, &p->entity, p->path, p->fallback);
     if (entity_is_type(&p->entity, p->fallback, "message"))
-        p->report = report_new(limits, p->entity.type.subtype);
+        p->report = report_new(limits, strchr(mime, '/') + 1);
 }
 
-struct part *part_new(struct tree *t, struct entity *e, const char *path, const char *fallback, struct mime *inner)
+struct part *part_new(struct tree *t, struct entity *e, char *path, const char *fallback, struct mime *inner)
 {
     if (!inner && !tree_admit(t)) {
         entity_release(e);
+        free(path);
         return NULL;
     }
     struct part *p = memory_get(sizeof *p);
@@ -218,7 +218,7 @@ struct part *part_new(struct tree *t, struct entity *e, const char *path, const 
     p->tree = t;
     p->entity = *e;
     *e = (struct entity){.has_type = false};
-    p->path = memory_string(path);
+    p->path = path;
     p->fallback = fallback;
     p->inner = inner;
     p->held = memory_cost(sizeof *p) + entity_held(&p->entity) + memory_cost(strlen(path) + 1);
@@ -361,10 +361,9 @@ static void write_part(struct part *p, bool cut, char hex[static 65])
         look_name(p->look, entity_name(&p->entity));
     look_finish(p->look, r);
     record_end(r);
-    char *mime = entity_mime(&p->entity, p->fallback);
-    tree_add_file(p->tree, p->file, p->path, extract_extension(mime));
+    if (p->file)
+        tree_add_file(p->tree, p->file, p->path, extract_extension(entity_mime(&p->entity, p->fallback)));
     p->file = NULL;
-    free(mime);
     if (p->inside)
         inside_write(p->inside);
 }

@@ -41,10 +41,10 @@ bool tree_admit(struct tree *t);
 /* Lists a multipart or message: it has no octets of its own. */
 void tree_container(struct tree *t, const struct entity *e, const char *path, const char *fallback);
 
-/* A leaf begins. Takes what is in `e`, which is empty then. Null where no more parts are listed. Or the content of a
-   message that was encoded: `inner` is the walk that reads it decoded; the part owns it then, and is not listed itself.
-   `fallback` is not copied. */
-struct part *part_new(struct tree *t, struct entity *e, const char *path, const char *fallback, struct mime *inner);
+/* A leaf begins. Takes what is in `e`, which is empty then, and the path. Null where no more parts are listed. Or the
+   content of a message that was encoded: `inner` is the walk that reads it decoded; the part owns it then, and is not
+   listed itself. `fallback` is not copied. */
+struct part *part_new(struct tree *t, struct entity *e, char *path, const char *fallback, struct mime *inner);
 
 /* The next octets as they were sent. */
 void part_push(struct part *p, struct bytes raw);

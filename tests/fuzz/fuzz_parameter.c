@@ -21,8 +21,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct media_type m;
     struct disposition d;
     media_type_parse(&m, bytes_of(data, size));
-    look(m.type, true);
-    look(m.subtype, true);
+    const char *slash = m.mime ? strchr(m.mime, '/') : NULL;
+    if (m.mime && (!slash || slash == m.mime || slash > m.mime + PARAMETER_MOST))
+        abort();
+    look(m.mime ? slash + 1 : NULL, true);
     const char *const values[] = {m.boundary, m.charset, m.report_type, m.protocol};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         look(values[i], true);
