@@ -21,16 +21,24 @@ struct digest {
 
 struct digests {
     EVP_MD *algorithm[KINDS];
+    bool is_fetched[KINDS]; /* or was not to be had */
     struct digest *idle[KINDS];
     size_t idle_count;
 };
 
 struct digests *digests_new(void)
 {
-    struct digests *pool = memory_get(sizeof(*pool));
-    pool->algorithm[DIGEST_SHA256] = EVP_MD_fetch(NULL, "SHA256", NULL);
-    pool->algorithm[DIGEST_MD5] = EVP_MD_fetch(NULL, "MD5", NULL);
-    return pool;
+    return memory_get(sizeof(struct digests));
+}
+
+/* To look one up takes long, and most runs need no MD5. */
+static const EVP_MD *algorithm(struct digests *pool, enum digest_kind kind)
+{
+    static const char *const names[] = {[DIGEST_SHA256] = "SHA256", [DIGEST_MD5] = "MD5"};
+    if (!pool->is_fetched[kind])
+        pool->algorithm[kind] = EVP_MD_fetch(NULL, names[kind], NULL);
+    pool->is_fetched[kind] = true;
+    return pool->algorithm[kind];
 }
 
 static void free_digest(struct digest *d)
@@ -79,10 +87,11 @@ static struct digest *take(struct digests *pool, enum digest_kind kind)
 
 struct digest *digest_begin(struct digests *pool, enum digest_kind kind)
 {
-    if (!pool->algorithm[kind])
+    const EVP_MD *md = algorithm(pool, kind);
+    if (!md)
         return NULL;
     struct digest *d = take(pool, kind);
-    if (d->context && EVP_DigestInit_ex2(d->context, pool->algorithm[kind], NULL))
+    if (d->context && EVP_DigestInit_ex2(d->context, md, NULL))
         return d;
     free_digest(d);
     return NULL;

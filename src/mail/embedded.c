@@ -302,13 +302,14 @@ static void piece(struct embedded *e, struct bytes text, bool to_its_end)
 /* The lines at the front that no file begins with: nearly all there are. Returns their octets. */
 static size_t skip(struct embedded *e, struct bytes text)
 {
-    size_t at = 0;
-    while (at < text.len && (e->passing || (text.data[at] != 'b' && text.data[at] != '='))) {
-        const uint8_t *feed = memchr(text.data + at, '\n', text.len - at);
-        e->passing = !feed;
-        at = feed ? (size_t)(feed - text.data) + 1 : text.len;
+    const uint8_t *at = text.data, *end = text.data + text.len;
+    for (; at < end && (e->passing || (*at != 'b' && *at != '=')); at++) {
+        at = memchr(at, '\n', (size_t)(end - at));
+        e->passing = !at;
+        if (!at)
+            return text.len;
     }
-    return at;
+    return (size_t)(at - text.data);
 }
 
 void embedded_push(struct embedded *e, struct bytes text)

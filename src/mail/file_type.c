@@ -108,7 +108,7 @@ static const struct {
 
 static bool stands(struct bytes head, size_t at, struct bytes what)
 {
-    return bytes_equal(bytes_part(head, at, what.len), what);
+    return at < head.len && head.data[at] == what.data[0] && bytes_equal(bytes_part(head, at, what.len), what);
 }
 
 static uint32_t number(struct bytes head, size_t at, size_t len, bool big)
@@ -279,8 +279,7 @@ enum file_type file_type_of(struct bytes head)
 {
     head = bytes_part(head, 0, FILE_TYPE_HEAD);
     for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++)
-        if (signatures[i].at < head.len && head.data[signatures[i].at] == (uint8_t)signatures[i].octets[0] &&
-            stands(head, signatures[i].at, bytes_of(signatures[i].octets, signatures[i].len)))
+        if (stands(head, signatures[i].at, bytes_of(signatures[i].octets, signatures[i].len)))
             return (enum file_type)signatures[i].type;
     enum file_type t = binary_type(head);
     if (!t)

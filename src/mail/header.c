@@ -18,7 +18,7 @@ enum state {
     DONE,
 };
 
-enum { NAME_MOST = 32, LINE_MOST = 998 };
+enum { NAME_MOST = 32, LINE_MOST = 998, USUAL_SIZE = 256 /* octets of most values, or less */ };
 _Static_assert((int)FACT_NAME_MOST <= (int)NAME_MOST, "names are kept as far as any is known");
 
 /* What was seen in the header that a reader may stumble over. */
@@ -155,6 +155,8 @@ static void begin_value(struct header_scanner *h)
     if (fact != FACT_NONE && facts_begin(facts(h), fact))
         h->fact = (uint8_t)fact;
     h->state = in_value(h);
+    if (h->state == VALUE)
+        buf_room(&h->value, USUAL_SIZE);
 }
 
 /* The first octet of a line; false where it has to be looked at again, as part of a name. */
@@ -273,12 +275,12 @@ static size_t read_value(struct header_scanner *h, struct bytes more)
 /* The octets at the front that are nothing but a name go on with it. Returns how many. */
 static size_t read_name_on(struct header_scanner *h, struct bytes more)
 {
-    size_t n = 0;
+    size_t n = 0, before = h->name_len;
     while (n < more.len && more.data[n] > ' ' && more.data[n] < 0x7f && more.data[n] != ':')
         n++;
-    for (size_t i = 0; i < n && h->name_len <= NAME_MOST; i++, h->name_len++)
-        if (h->name_len < NAME_MOST)
-            h->name[h->name_len] = (char)more.data[i];
+    if (before < NAME_MOST)
+        memcpy(h->name + before, more.data, n < NAME_MOST - before ? n : NAME_MOST - before);
+    h->name_len = (uint8_t)(before + n <= NAME_MOST ? before + n : NAME_MOST + 1);
     return n;
 }
 
