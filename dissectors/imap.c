@@ -108,6 +108,17 @@ static void write_facts(struct session *s)
     imap_work_write(s);
 }
 
+/* It answers nothing: the server closes, as for want of commands (RFC 9051 section 7.1.5). A greeting may be a BYE,
+ * too. */
+static void closes(struct session *s, struct bytes bye)
+{
+    const struct imap *x = session_state(s);
+    struct record *facts = session_facts(s);
+    bool greeted = bytes_starts_nocase(record_find(facts, F_session_banner), BYTES("BYE"));
+    if (!x->bye->asked_for && !greeted && !imap_commands_unseen(s))
+        record_text(facts, F_session_closing_reply, bye);
+}
+
 /* A BYE that no LOGOUT asked for answers the oldest command that waited when it was said. */
 static void take_bye(struct session *s)
 {
@@ -119,8 +130,10 @@ static void take_bye(struct session *s)
         return;
     while ((c = dialogue_next(s, &at)) && (c->silent || (x->bye->asked_for && c->kind != VERB_LOGOUT)))
         ;
-    if (!c || c->begins >= x->bye->first.seen)
+    if (!c || c->begins >= x->bye->first.seen) {
+        closes(s, reply.status.whole);
         return;
+    }
     reply.first = x->bye->first;
     reply.last = x->bye->last;
     c->unsure |= x->lost_commands && c->kind != VERB_LOGOUT; /* a LOGOUT may be among what was lost */

@@ -325,6 +325,9 @@ void imap_begin_compression(struct session *s);
 
 /* --- the two directions (imap_server.c, imap_client.c) --- */
 
+/* May a reply belong to a command that was not captured? */
+bool imap_commands_unseen(struct session *s);
+
 void imap_read_server(struct session *s, struct input *in);
 void imap_read_client(struct session *s, struct input *in);
 

@@ -27,8 +27,7 @@ static struct command *find_waiting(struct session *s, const struct mark *reply)
     return NULL;
 }
 
-/* May a reply belong to a command that was not captured? */
-static bool commands_unseen(struct session *s)
+bool imap_commands_unseen(struct session *s)
 {
     const struct imap *x = session_state(s);
     return x->lost_commands || session_dark(s, CLIENT) || !session_from_start(s);
@@ -37,7 +36,7 @@ static bool commands_unseen(struct session *s)
 static void no_command(struct session *s)
 {
     struct imap *x = session_state(s);
-    bool unknown = commands_unseen(s);
+    bool unknown = imap_commands_unseen(s);
     if (x->forgotten && !unknown)
         x->forgotten--; /* noted when it was given up */
     else
@@ -53,8 +52,8 @@ static void take_tagged(struct session *s, const struct line *line, struct bytes
     x->login_ok |= c && (c->kind == VERB_LOGIN || c->kind == VERB_AUTHENTICATE) && status->result == RESULT_OK;
     imap_code(s, status);
     if (!c) {
-        x->maybe_compressed |=
-            status->result == RESULT_OK && commands_unseen(s) && !record_has(session_facts(s), F_session_compression);
+        x->maybe_compressed |= status->result == RESULT_OK && imap_commands_unseen(s) &&
+                               !record_has(session_facts(s), F_session_compression);
         no_command(s);
         return;
     }
@@ -257,7 +256,7 @@ static void take_server_line(struct session *s, const struct line *line)
         x->server_adrift = false;
         take_continuation(s, line);
     } else if (imap_is_tag(tag) && imap_status(rest, &status) && status.result <= RESULT_BAD &&
-               (!lost || find_tag(s, tag, &line->first) || (commands_unseen(s) && imap_is_usual_tag(tag)))) {
+               (!lost || find_tag(s, tag, &line->first) || (imap_commands_unseen(s) && imap_is_usual_tag(tag)))) {
         x->server_adrift = false;
         if (cut)
             session_note(s, NOTE_reply_cut);

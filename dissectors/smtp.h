@@ -61,6 +61,9 @@ struct smtp_reply {     /* one reply, whole */
  */
 void smtp_reply_text(const struct smtp_reply *reply, struct buf *text);
 
+/* Makes a buf of the whole reply: the code once, lines joined by LF. */
+void smtp_reply_whole(const struct smtp_reply *reply, struct buf *whole);
+
 /* --- the content being sent: DATA's, or that of all BDATs up to LAST --- */
 
 struct upload {

@@ -102,10 +102,8 @@ void smtp_did_login(struct session *s, struct command *c, const struct smtp_repl
         return;
     struct bytes line = bytes_part(reply->lines, 0, bytes_index(reply->lines, '\n'));
     struct buf whole, text;
-    buf_init(&whole, reply->lines.len + 8);
+    smtp_reply_whole(reply, &whole);
     buf_init(&text, reply->lines.len);
-    buf_printf(&whole, "%03u ", (unsigned)reply->code % 1000);
-    buf_add(&whole, reply->lines);
     smtp_reply_text(reply, &text);
     struct login_reply r = {.seen = reply->code != 0,
                             .success = smtp_is_ok(reply->code),

@@ -91,6 +91,22 @@ static void refuse_tls(struct session *s, const struct smtp_reply *reply)
     smtp_unanswered(s, c);
 }
 
+/* A 421 may come at any time: the server closes, as for want of commands (RFC 5321 sections 3.8, 4.2.2). */
+static void answers_nothing(struct session *s, const struct smtp_reply *reply)
+{
+    struct record *facts = session_facts(s);
+    struct buf whole;
+    if (dialogue_adrift(s) || session_dark(s, CLIENT)) {
+        session_note(s, NOTE_reply_adrift);
+    } else if (reply->code != 421 || record_has(facts, F_session_closing_reply)) {
+        session_note(s, NOTE_unsolicited_reply);
+    } else {
+        smtp_reply_whole(reply, &whole);
+        record_text(facts, F_session_closing_reply, buf_bytes(&whole));
+        buf_release(&whole);
+    }
+}
+
 static void take_reply(struct session *s, const struct smtp_reply *reply)
 {
     struct smtp *x = session_state(s);
@@ -114,7 +130,7 @@ static void take_reply(struct session *s, const struct smtp_reply *reply)
         c = dialogue_lost_command(s, VERB_DATA, &reply->first);
     if (!c) {
         refuse_tls(s, reply);
-        session_note(s, dialogue_adrift(s) || session_dark(s, CLIENT) ? NOTE_reply_adrift : NOTE_unsolicited_reply);
+        answers_nothing(s, reply);
         return;
     }
     while ((older = dialogue_pending(s, 0)) != c)

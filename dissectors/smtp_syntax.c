@@ -123,3 +123,10 @@ void smtp_reply_text(const struct smtp_reply *reply, struct buf *text)
         rest = bytes_part(rest, line.len + 1, rest.len);
     }
 }
+
+void smtp_reply_whole(const struct smtp_reply *reply, struct buf *whole)
+{
+    buf_init(whole, reply->lines.len + 8);
+    buf_printf(whole, "%03u ", (unsigned)reply->code % 1000);
+    buf_add(whole, reply->lines);
+}
