@@ -1,22 +1,23 @@
 /* Records as NDJSON (RFC 8259): one object per line, keys in the order of fields.def whatever order they came in,
    the items of a list together and in the order they came in. Written directly: nothing is allocated per record once
    the buffers have grown. */
-#include "base/utf8.h"
 #include "format.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "json_value.h"
+#include "record/entries.h"
 
 #include <stdlib.h>
 
 #define WORDS_OF_BITS ((FIELD_COUNT + 63) / 64)
 #define LEVELS        (RECORD_DEPTH_MAX + 1)
 
-/* An entry of the object being written, chained to the next one of the same field. */
+/* An entry of an object being written. */
 struct item {
-    struct bytes text;
-    uint64_t number; /* of a group: where its inside begins in the record */
-    uint32_t next;   /* index, or NONE */
+    struct bytes value; /* its octets in the record; of a group what is inside, with its end */
+    uint32_t next;      /* index of the next one of the same field, or NONE */
+    uint32_t field;
 };
 
 #define NONE UINT32_MAX
@@ -33,6 +34,7 @@ struct json {
     size_t count, cap;
     struct level levels[LEVELS];
     uint64_t lossy[WORDS_OF_BITS];
+    bool mended;    /* the string that was written last */
     int64_t second; /* what second_text is, to spare the calendar */
     char second_text[CLOCK_TEXT_SIZE];
     size_t second_len;
@@ -60,21 +62,24 @@ static const uint8_t key_lens[FIELD_COUNT] = {
 #undef FIELD
 };
 
-static const uint8_t types[FIELD_COUNT] = {
-#define FIELD(scope, name, type, doc) type,
-#include "record/fields.def"
-#undef FIELD
-};
+/* What stands around the values of a field that may have several; 0: nothing. */
+static const char opens[] = {[TEXTS] = '[', [WORDS] = '[', [NUMBERS] = '[', [COUNTS] = '{', [GROUPS] = '['};
+static const char closes[] = {[TEXTS] = ']', [WORDS] = ']', [NUMBERS] = ']', [COUNTS] = '}', [GROUPS] = ']'};
 
 #define BESIDE_TEXT (KEY_WIDTH + 64) /* what a key, quotes, commas, a number or a time need */
-#define ESCAPE_MOST 6                /* octets that one octet of text becomes, at most */
 
-/* Room for a key and a value with so many octets of text, whatever they need in the end. Where `out` has no room for
-   the most they may need, they are written elsewhere first. */
-static char *begin(struct json *j, size_t text)
+/* A group is written at once where it has no more octets than this. One of them becomes 32 at most: two are the least
+   that an entry has, and an empty one becomes a key and a value of less than 64; a time, of which two octets may become
+   29, is the longest. */
+#define AT_ONCE      4096
+#define AT_ONCE_ROOM 32
+#define AT_ONCE_MOST 64 /* entries */
+
+/* Room for so many octets, whatever is needed in the end. Where `out` has no room for the most that may be, they are
+   written elsewhere first. */
+static char *begin(struct json *j, size_t n)
 {
     struct buf *out = j->out;
-    size_t n = BESIDE_TEXT + ESCAPE_MOST * text;
     uint8_t *at = n <= out->cap - out->len ? out->data + out->len : buf_room(out, n);
     j->aside = !at;
     if (at)
@@ -96,30 +101,9 @@ static void end(struct json *j, const char *at)
 
 static void put_char(struct json *j, char c)
 {
-    char *at = begin(j, 0);
+    char *at = begin(j, 1);
     *at = c;
     end(j, at + 1);
-}
-
-static char *write_number(char *at, uint64_t n)
-{
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-                                "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-                                "8081828384858687888990919293949596979899";
-    char digits[20];
-    size_t from = sizeof digits;
-    for (; n >= 100; n /= 100) {
-        from -= 2;
-        memcpy(digits + from, pairs + n % 100 * 2, 2);
-    }
-    if (n >= 10) {
-        from -= 2;
-        memcpy(digits + from, pairs + n * 2, 2);
-    } else {
-        digits[--from] = (char)('0' + n);
-    }
-    memcpy(at, digits + from, sizeof digits - from);
-    return at + sizeof digits - from;
 }
 
 static char *write_time(struct json *j, char *at, int64_t ns)
@@ -137,112 +121,59 @@ static char *write_time(struct json *j, char *at, int64_t ns)
     size_t len = j->second_len;
     *at++ = '"';
     memcpy(at, j->second_text, len);
-    unsigned us = (unsigned)(rest / CLOCK_US);
-    for (size_t i = 0; i < 6; i++, us /= 10)
-        at[len - 2 - i] = (char)('0' + us % 10); /* ".dddddd" stands before the Z */
+    json_write_digits(at + len - 7, 6, (unsigned)(rest / CLOCK_US)); /* ".dddddd" stands before the Z */
     at += len;
     *at++ = '"';
     return at;
 }
 
-/* What stands in a string as it is: printable ASCII but for the quote and the backslash. */
-static inline bool plain(uint8_t c)
-{
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
-static char *write_escape(char *at, uint8_t c)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    *at++ = '\\';
-    if (c == '"' || c == '\\') {
-        *at++ = (char)c;
-        return at;
-    }
-    memcpy(at, "u00", 3);
-    at[3] = hex[c >> 4];
-    at[4] = hex[c & 15];
-    return at + 5;
-}
-
-typedef uint8_t block __attribute__((vector_size(16)));
-
-/* Copies a block; false where not all of it is plain. */
-static inline bool write_block(char *at, const uint8_t *from)
-{
-    block b;
-    uint64_t half[2];
-    memcpy(&b, from, sizeof b);
-    memcpy(at, &b, sizeof b);
-    b = (block)(b < 0x20) | (block)(b >= 0x7f) | (block)(b == '"') | (block)(b == '\\');
-    memcpy(half, &b, sizeof half);
-    return !(half[0] | half[1]);
-}
-
-/* The same for 8 octets in a word. The test of each octet may be wrong behind one that is not plain, never before. */
-static inline bool write_word(char *at, const uint8_t *from)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-    uint64_t w;
-    memcpy(&w, from, sizeof w);
-    memcpy(at, &w, sizeof w);
-    uint64_t quote = w ^ ones * '"', backslash = w ^ ones * '\\', delete = w ^ ones * 0x7f;
-    return !(((w - ones * 0x20) | (quote - ones) | (backslash - ones) | (delete - ones) | w) & tops);
-}
-
-/* Copies plain octets from the front; returns how many. */
-static size_t write_plain(char *at, struct bytes text)
-{
-    size_t n = 0, len = text.len;
-    if (len >= sizeof(block)) {
-        while (len - n >= sizeof(block) && write_block(at + n, text.data + n))
-            n += sizeof(block);
-        if (len - n < sizeof(block) && write_block(at + len - sizeof(block), text.data + len - sizeof(block)))
-            return len;
-    } else if (len >= 8 && write_word(at, text.data)) {
-        if (write_word(at + len - 8, text.data + len - 8))
-            return len;
-        n = 8;
-    }
-    for (; n < len && plain(text.data[n]); n++)
-        at[n] = (char)text.data[n];
-    return n;
-}
-
-static char *write_string(struct json *j, char *at, enum field f, struct bytes text)
-{
-    *at++ = '"';
-    for (size_t n; text.len; text = bytes_part(text, n, text.len)) {
-        n = write_plain(at, text);
-        at += n;
-        if (n)
-            continue;
-        n = 1;
-        if (text.data[0] < 0x80) {
-            at = write_escape(at, text.data[0]);
-            continue;
-        }
-        uint32_t c;
-        n = utf8_read(text, &c);
-        if (c != UTF8_BAD) {
-            memcpy(at, text.data, n);
-            at += n;
-        } else {
-            memcpy(at, "\xef\xbf\xbd", 3);
-            at += 3;
-            j->lossy[f / 64] |= UINT64_C(1) << (f % 64);
-        }
-    }
-    *at++ = '"';
-    return at;
-}
-
-static char *write_key(char *at, enum field f, bool *first)
+static inline char *write_key(char *at, enum field f, bool *first)
 {
     size_t skip = *first; /* the comma */
     *first = false;
     memcpy(at, keys[f] + skip, KEY_WIDTH - 1);
     return at + key_lens[f] - skip;
+}
+
+static inline char *write_string(struct json *j, char *at, enum field f, struct bytes text)
+{
+    at = json_write_string(at, text, &j->mended);
+    if (j->mended)
+        j->lossy[f / 64] |= UINT64_C(1) << (f % 64);
+    j->mended = false;
+    return at;
+}
+
+/* A value that is no group, from its octets in the record; BESIDE_TEXT and the octets of its text have room. */
+static inline char *write_value(struct json *j, char *at, enum field f, struct bytes value)
+{
+    struct bytes key;
+    uint64_t n;
+    switch ((enum field_type)field_types[f]) {
+    case TEXT:
+    case TEXTS:
+    case WORD:
+    case WORDS:
+        return write_string(j, at, f, value);
+    case NUMBER:
+    case NUMBERS:
+        return json_write_number(at, entry_number(value));
+    case TIME:
+        return write_time(j, at, (int64_t)entry_number(value));
+    case FLAG:
+    case BOOLEAN:
+        memcpy(at, value.len ? "true" : "false", 5);
+        return at + (value.len ? 4 : 5);
+    case COUNTS:
+        n = entry_count(value, &key);
+        at = write_string(j, at, f, key);
+        *at++ = ':';
+        return json_write_number(at, n);
+    case GROUP:
+    case GROUPS:
+        break;
+    }
+    return at;
 }
 
 static struct item *item_new(struct json *j)
@@ -254,22 +185,103 @@ static struct item *item_new(struct json *j)
     return &j->items[j->count++];
 }
 
-/* Sorts the entries of one object, which begins at `at`, by field. */
-static void level_read(struct json *j, struct level *level, size_t at)
+/* The next entry, a group as a whole; false at the end. */
+static inline bool item_read(const uint8_t **at, const uint8_t *stop, struct item *ret)
 {
-    memset(level->has, 0, sizeof level->has);
-    struct entry e;
-    while (record_next(j->record, &at, &e) && !e.end) {
-        enum field f = e.field;
-        uint32_t index = (uint32_t)j->count;
-        struct item *item = item_new(j);
-        item->text = e.text;
-        item->number = e.number;
-        item->next = NONE;
-        if (types[f] == GROUP || types[f] == GROUPS) {
-            item->number = at;
-            at = record_group_after(j->record, at);
+    unsigned f;
+    if (*at == stop)
+        return false;
+    *at = entry_read(*at, &f, &ret->value);
+    if (f == FIELD_COUNT)
+        return false;
+    if (field_is_group((enum field)f)) {
+        const uint8_t *from = *at;
+        *at = entry_group_after(from, stop);
+        ret->value = bytes_of(from, (size_t)(*at - from));
+    }
+    ret->next = NONE;
+    ret->field = f;
+    return true;
+}
+
+/* --- small groups: most of what there is --- */
+
+/* Appends the entries of a group to the items, in the order of keys: they nearly came so. False: they are too many. */
+static bool read_sorted(struct json *j, struct bytes inside)
+{
+    const uint8_t *at = inside.data, *stop = at + inside.len;
+    size_t base = j->count;
+    for (struct item item; item_read(&at, stop, &item);) {
+        if (j->count - base == AT_ONCE_MOST)
+            return false;
+        item_new(j);
+        size_t i = j->count - 1;
+        for (; i > base && j->items[i - 1].field > item.field; i--)
+            j->items[i] = j->items[i - 1];
+        j->items[i] = item;
+    }
+    return true;
+}
+
+/* Null where it, or one inside, has too many entries: then what was written is void. Recursion is as deep as groups
+   are. */
+static char *write_group(struct json *j, char *at, struct bytes inside)
+{
+    size_t base = j->count;
+    bool first = true, well = read_sorted(j, inside);
+    char close = 0;
+    *at++ = '{';
+    for (size_t i = base, n = j->count; i < n && well; i++) {
+        enum field f = (enum field)j->items[i].field;
+        bool again = i > base && j->items[i - 1].field == f;
+        if (again) {
+            *at++ = ',';
+        } else {
+            if (close)
+                *at++ = close;
+            close = closes[field_types[f]];
+            while (!close && i + 1 < n && j->items[i + 1].field == f)
+                i++; /* a scalar set twice: the later one replaces */
+            at = write_key(at, f, &first);
+            if (close)
+                *at++ = opens[field_types[f]];
         }
+        struct bytes value = j->items[i].value;
+        at = field_is_group(f) ? write_group(j, at, value) : write_value(j, at, f, value);
+        well = at != NULL;
+    }
+    j->count = base;
+    if (!well)
+        return NULL;
+    if (close)
+        *at++ = close;
+    *at++ = '}';
+    return at;
+}
+
+static void put_object(struct json *j, unsigned depth, struct bytes inside);
+
+static void put_group(struct json *j, unsigned depth, struct bytes inside)
+{
+    char *at = NULL;
+    if (inside.len <= AT_ONCE)
+        at = write_group(j, begin(j, BESIDE_TEXT + AT_ONCE_ROOM * inside.len), inside);
+    if (at)
+        end(j, at);
+    else
+        put_object(j, depth, inside);
+}
+
+/* --- objects of any size --- */
+
+/* Sorts the entries of one object by field. */
+static void level_read(struct json *j, struct level *level, struct bytes inside)
+{
+    const uint8_t *at = inside.data, *stop = at + inside.len;
+    memset(level->has, 0, sizeof level->has);
+    for (struct item item; item_read(&at, stop, &item);) {
+        uint32_t f = item.field, index = (uint32_t)j->count;
+        *item_new(j) = item;
         if (level->has[f / 64] >> (f % 64) & 1)
             j->items[level->last[f]].next = index;
         else
@@ -279,79 +291,47 @@ static void level_read(struct json *j, struct level *level, size_t at)
     }
 }
 
-static void put_object(struct json *j, unsigned depth, size_t inside);
-
-/* A value that is no group; what begin() gave has room for it. */
-static char *write_value(struct json *j, char *at, enum field f, const struct item *item)
+static inline void put_scalar(struct json *j, enum field f, struct bytes value, bool *first)
 {
-    switch ((enum field_type)types[f]) {
-    case TEXT:
-    case TEXTS:
-    case WORD:
-    case WORDS:
-        return write_string(j, at, f, item->text);
-    case NUMBER:
-    case NUMBERS:
-        return write_number(at, item->number);
-    case TIME:
-        return write_time(j, at, (int64_t)item->number);
-    case FLAG:
-    case BOOLEAN:
-        memcpy(at, item->number ? "true" : "false", 5);
-        return at + (item->number ? 4 : 5);
-    case COUNTS:
-        at = write_string(j, at, f, item->text);
-        *at++ = ':';
-        return write_number(at, item->number);
-    case GROUP:
-    case GROUPS:
-        break;
-    }
-    return at;
+    char *at = begin(j, BESIDE_TEXT + JSON_ESCAPE_MOST * value.len);
+    end(j, write_value(j, write_key(at, f, first), f, value));
 }
 
+/* A list, or a group, which is written as a list of one but for the brackets. */
 static void put_list(struct json *j, unsigned depth, enum field f, bool *first)
 {
-    const struct level *level = &j->levels[depth];
-    bool counts = types[f] == COUNTS, groups = types[f] == GROUPS;
-    char *at = write_key(begin(j, 0), f, first);
-    *at++ = counts ? '{' : '[';
+    bool groups = field_is_group(f);
+    char open = opens[field_types[f]], *at = write_key(begin(j, BESIDE_TEXT), f, first);
+    if (open)
+        *at++ = open;
     end(j, at);
-    for (uint32_t i = level->first[f]; i != NONE && !j->out->cut; i = j->items[i].next) {
-        at = begin(j, j->items[i].text.len);
-        if (i != level->first[f])
-            *at++ = ',';
-        if (!groups)
-            at = write_value(j, at, f, &j->items[i]);
-        end(j, at);
+    for (uint32_t i = open ? j->levels[depth].first[f] : j->levels[depth].last[f], n = 0; i != NONE && !j->out->cut;
+         i = j->items[i].next, n++) {
+        struct bytes value = j->items[i].value;
+        if (n)
+            put_char(j, ',');
         if (groups)
-            put_object(j, depth + 1, (size_t)j->items[i].number);
+            put_group(j, depth + 1, value);
+        else
+            end(j, write_value(j, begin(j, BESIDE_TEXT + JSON_ESCAPE_MOST * value.len), f, value));
     }
-    put_char(j, counts ? '}' : ']');
+    if (open)
+        put_char(j, closes[field_types[f]]);
 }
 
 static void put_field(struct json *j, unsigned depth, enum field f, bool *first)
 {
-    const struct level *level = &j->levels[depth];
-    enum field_type type = (enum field_type)types[f];
-    if (type == COUNTS || type == TEXTS || type == WORDS || type == NUMBERS || type == GROUPS) {
+    if (opens[field_types[f]] || field_is_group(f))
         put_list(j, depth, f, first);
-        return;
-    }
-    const struct item *item = &j->items[level->last[f]]; /* a scalar set twice: the later one replaces */
-    char *at = write_key(begin(j, item->text.len), f, first);
-    if (type != GROUP)
-        at = write_value(j, at, f, item);
-    end(j, at);
-    if (type == GROUP)
-        put_object(j, depth + 1, (size_t)item->number);
+    else /* one set twice: the later one replaces */
+        put_scalar(j, f, j->items[j->levels[depth].last[f]].value, first);
 }
 
 /* What every record begins with, whatever is in it. */
 static void put_opening(struct json *j, struct level *level, bool *first)
 {
     struct bytes kind = bytes_of_string(kind_name(record_kind(j->record)));
-    char *at = write_key(begin(j, kind.len), F_all_v, first);
+    char *at = write_key(begin(j, 2 * BESIDE_TEXT + JSON_ESCAPE_MOST * kind.len), F_all_v, first);
     *at++ = '1';
     at = write_key(at, F_all_type, first);
     end(j, write_string(j, at, F_all_type, kind));
@@ -362,7 +342,7 @@ static void put_opening(struct json *j, struct level *level, bool *first)
 }
 
 /* Recursion is as deep as groups are: RECORD_DEPTH_MAX. */
-static void put_object(struct json *j, unsigned depth, size_t inside)
+static void put_object(struct json *j, unsigned depth, struct bytes inside)
 {
     struct level *level = &j->levels[depth];
     size_t base = j->count;
@@ -444,7 +424,7 @@ static void json_record(void *state, const struct record *r, struct buf *out)
     memset(j->lossy, 0, sizeof j->lossy);
     if (record_has(r, F_all_lossy))
         read_lossy(j);
-    put_object(j, 0, 0);
+    put_object(j, 0, record_entries(r));
     insert_lossy(j);
     put_char(j, '\n');
     if (out->cut)

@@ -1,92 +1,18 @@
-/* The log of entries that a record is, and the tables of kinds, scopes, fields and notes made from the .def files.
-
-   An entry is the field in one octet (FAR and one more from there on), its length in one (LONG and four more where that
-   is not enough), its octets: of numbers those from the lowest to the highest that is not zero, of COUNTS such a number
-   with a length of its own, and the key. A group is its field alone, without a length, its fields, and END. Sessions
-   hold many of these: it is kept small. */
-#include "record.h"
+/* The log of entries that a record is. How one is laid out stands in entries.h. */
+#include "entries.h"
 
 #include "base/memory.h"
 #include "base/pack.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#define END         0xffu
-#define FAR         0xfeu /* the field is so much more than the octet that follows */
-#define LONG        0xffu
 #define FIELD_MOST  2
 #define HEAD_MOST   (FIELD_MOST + 5)
 #define NUMBER_MOST 8
 #define FIRST_CAP   48
 #define FIELD_WORDS ((FIELD_COUNT + 63) / 64)
 #define HEAD_COST   6 /* what record_size() counts for an entry, beside its text; 8 for a number */
-
-/* Which scope is inside a group of that name. A group that is missing here does not compile. */
-enum {
-    INSIDE_commands = SCOPE_command,
-    INSIDE_opened = SCOPE_opening,
-    INSIDE_listed = SCOPE_listed,
-    INSIDE_client_id = SCOPE_imap_id,
-    INSIDE_server_id = SCOPE_imap_id,
-    INSIDE_quota = SCOPE_quota,
-    INSIDE_acl = SCOPE_acl,
-    INSIDE_namespaces = SCOPE_namespace,
-    INSIDE_rcpt = SCOPE_rcpt,
-    INSIDE_eod_odd = SCOPE_eod_odd,
-    INSIDE_received = SCOPE_received,
-    INSIDE_dkim = SCOPE_dkim,
-    INSIDE_arc = SCOPE_arc,
-    INSIDE_auth_checks = SCOPE_auth_check,
-    INSIDE_report = SCOPE_report,
-    INSIDE_parts = SCOPE_part,
-    INSIDE_archive = SCOPE_archived,
-    INSIDE_odd_urls = SCOPE_odd_url,
-    INSIDE_link_mismatch = SCOPE_link_mismatch,
-    INSIDE_entity = SCOPE_entity,
-    INSIDE_evidence = SCOPE_evidence,
-    INSIDE_ntlm = SCOPE_ntlm,
-    INSIDE_cert = SCOPE_cert,
-    INSIDE_client_cert = SCOPE_cert,
-};
-
-#define INNER_TEXT(name)    SCOPE_all
-#define INNER_TEXTS(name)   SCOPE_all
-#define INNER_WORD(name)    SCOPE_all
-#define INNER_WORDS(name)   SCOPE_all
-#define INNER_NUMBER(name)  SCOPE_all
-#define INNER_NUMBERS(name) SCOPE_all
-#define INNER_TIME(name)    SCOPE_all
-#define INNER_FLAG(name)    SCOPE_all
-#define INNER_BOOLEAN(name) SCOPE_all
-#define INNER_COUNTS(name)  SCOPE_all
-#define INNER_GROUP(name)   (enum field_scope) INSIDE_##name
-#define INNER_GROUPS(name)  (enum field_scope) INSIDE_##name
-
-const struct field_info field_infos[FIELD_COUNT] = {
-#define FIELD(scope, name, type, doc) {#name, SCOPE_##scope, type, INNER_##type(name), doc},
-#include "fields.def"
-#undef FIELD
-};
-
-const struct note_info note_infos[NOTE_COUNT] = {
-#define NOTE(name, doc) {#name, doc},
-#include "notes.def"
-#undef NOTE
-};
-
-const struct note_info part_flag_infos[PART_FLAG_COUNT] = {
-#define PART_FLAG(name, doc) {#name, doc},
-#include "part_flags.def"
-#undef PART_FLAG
-};
-
-const struct note_info link_flag_infos[LINK_FLAG_COUNT] = {
-#define LINK_FLAG(name, doc) {#name, doc},
-#include "link_flags.def"
-#undef LINK_FLAG
-};
 
 /* A place in record.items for every field that is counted, and only for those: sessions hold a record each. */
 #define SLOT_TEXT(slot)
@@ -126,14 +52,7 @@ static const uint8_t slots[FIELD_COUNT] = {
 #undef FIELD
 };
 _Static_assert(SLOT_COUNT <= UINT8_MAX, "slots are octets");
-_Static_assert(FIELD_COUNT <= FAR + 256, "identifiers are one octet or two");
-
-/* What a field is, close together: it is asked for with every entry. */
-static const uint8_t types[FIELD_COUNT] = {
-#define FIELD(scope, name, type, doc) type,
-#include "fields.def"
-#undef FIELD
-};
+_Static_assert(FIELD_COUNT <= ENTRY_FAR + 256, "identifiers are one octet or two");
 
 struct record {
     const struct limits *limits;
@@ -163,62 +82,6 @@ static void bit_set(uint64_t *bits, enum field f)
 static void bit_clear(uint64_t *bits, enum field f)
 {
     bits[f / 64] &= ~(UINT64_C(1) << (f % 64));
-}
-
-const char *kind_name(enum kind k)
-{
-    static const char *const names[] = {
-#define KIND(name, doc) #name,
-#include "kinds.def"
-#undef KIND
-    };
-    return names[k];
-}
-
-const char *scope_name(enum field_scope s)
-{
-    static const char *const names[] = {
-#define SCOPE(name, doc) #name,
-#include "kinds.def"
-#undef SCOPE
-    };
-    return names[s];
-}
-
-enum field_scope kind_scope(enum kind k)
-{
-    static const enum field_scope scopes[] = {
-#define KIND(name, doc) SCOPE_##name,
-#include "kinds.def"
-#undef KIND
-    };
-    return scopes[k];
-}
-
-/* The group field whose inside that scope is, or FIELD_COUNT for the scopes of the top level. */
-static enum field scope_parent(enum field_scope s)
-{
-    for (unsigned f = 0; s != SCOPE_all && f < FIELD_COUNT; f++)
-        if (field_infos[f].inner == s)
-            return (enum field)f;
-    return FIELD_COUNT;
-}
-
-void field_path(enum field f, char path[static FIELD_PATH_SIZE])
-{
-    enum field parent = scope_parent(field_infos[f].scope);
-    if (parent == FIELD_COUNT)
-        snprintf(path, FIELD_PATH_SIZE, "%s", field_infos[f].name);
-    else
-        snprintf(path, FIELD_PATH_SIZE, "%s.%s", field_infos[parent].name, field_infos[f].name);
-}
-
-bool field_is_of(enum field f, enum kind k)
-{
-    enum field_scope scope = field_infos[f].scope;
-    for (enum field parent; (parent = scope_parent(scope)) != FIELD_COUNT;)
-        scope = field_infos[parent].scope;
-    return scope == SCOPE_all || scope == kind_scope(k);
 }
 
 static bool is_list(enum field_type type)
@@ -323,16 +186,11 @@ void record_reserve(struct record *r, size_t n)
     room(r, n);
 }
 
-static bool is_group(unsigned field)
-{
-    return types[field] == GROUP || types[field] == GROUPS;
-}
-
 static uint8_t *put_field(uint8_t *at, unsigned field)
 {
-    if (field >= FAR) {
-        *at++ = FAR;
-        field -= FAR;
+    if (field >= ENTRY_FAR) {
+        *at++ = ENTRY_FAR;
+        field -= ENTRY_FAR;
     }
     *at++ = (uint8_t)field;
     return at;
@@ -341,12 +199,12 @@ static uint8_t *put_field(uint8_t *at, unsigned field)
 static uint8_t *put_head(uint8_t *at, unsigned field, size_t len)
 {
     at = put_field(at, field);
-    if (len < LONG) {
+    if (len < ENTRY_LONG) {
         *at++ = (uint8_t)len;
         return at;
     }
     uint32_t len32 = (uint32_t)len;
-    *at++ = LONG;
+    *at++ = ENTRY_LONG;
     memcpy(at, &len32, sizeof len32);
     return at + sizeof len32;
 }
@@ -363,14 +221,6 @@ static size_t put_number(uint8_t *at, uint64_t number)
         at[n++] = (uint8_t)number;
     return n;
 #endif
-}
-
-static uint64_t get_number(struct bytes b)
-{
-    uint64_t number = 0;
-    for (size_t i = b.len; i-- > 0;)
-        number = number << 8 | b.data[i];
-    return number;
 }
 
 static void added(struct record *r, unsigned field, const uint8_t *end, size_t cost)
@@ -447,8 +297,8 @@ static bool admit(struct record *r, enum field f)
     enum field_scope here = r->depth ? field_infos[r->open[r->depth - 1]].inner : kind_scope((enum kind)r->kind);
     assert(field_infos[f].scope == here || (!r->depth && field_infos[f].scope == SCOPE_all));
     (void)here;
-    if (!is_list((enum field_type)types[f]) || f == F_session_commands || f == F_message_rcpt || f == F_message_parts ||
-        f == F_all_truncated)
+    if (!is_list((enum field_type)field_types[f]) || f == F_session_commands || f == F_message_rcpt ||
+        f == F_message_parts || f == F_all_truncated)
         return true;
     if (r->items[slots[f]] >= r->limits->list) {
         cut(r, f);
@@ -540,7 +390,7 @@ void record_begin(struct record *r, enum field f)
     if (!r->counts_inside)
         return;
     for (unsigned i = 0; i < FIELD_COUNT; i++)
-        if (field_infos[i].scope == field_infos[f].inner && is_list((enum field_type)types[i]))
+        if (field_infos[i].scope == field_infos[f].inner && is_list((enum field_type)field_types[i]))
             r->items[slots[i]] = 0;
 }
 
@@ -551,59 +401,46 @@ void record_end(struct record *r)
         return;
     }
     assert(r->depth);
-    *room(r, 1) = END;
+    *room(r, 1) = ENTRY_END;
     r->len++;
     r->size += HEAD_COST;
     r->depth--;
     tell_cuts(r);
 }
 
-/* The field of the entry at `at` (FIELD_COUNT for END), and its octets: none for groups and END. Returns the place
-   behind it, which is inside, for a group. */
+struct bytes record_entries(const struct record *r)
+{
+    return bytes_of(r->data, r->len);
+}
+
+/* entry_read() by places. */
 static inline size_t head(const struct record *r, size_t at, unsigned *field, struct bytes *value)
 {
-    unsigned f = r->data[at++];
-    if (f == END)
-        f = FIELD_COUNT;
-    else if (f == FAR)
-        f += r->data[at++];
-    *field = f;
-    *value = (struct bytes){NULL, 0};
-    if (f == FIELD_COUNT || is_group(f))
-        return at;
-    size_t len = r->data[at++];
-    if (len == LONG) {
-        uint32_t len32;
-        memcpy(&len32, r->data + at, sizeof len32);
-        at += sizeof len32;
-        len = len32;
-    }
-    *value = bytes_of(r->data + at, len);
-    return at + len;
+    return (size_t)(entry_read(r->data + at, field, value) - r->data);
 }
 
 /* What the entry counts in record_size(). */
 static size_t cost(unsigned field, struct bytes value)
 {
-    if (field == FIELD_COUNT || is_group(field))
+    if (field == FIELD_COUNT || field_is_group((enum field)field))
         return HEAD_COST;
-    if (types[field] == COUNTS)
+    if (field_types[field] == COUNTS)
         return HEAD_COST + NUMBER_MOST + value.len - 1 - value.data[0];
-    bool text = types[field] == TEXT || types[field] == TEXTS || types[field] == WORD || types[field] == WORDS;
+    bool text = field_types[field] == TEXT || field_types[field] == TEXTS || field_types[field] == WORD ||
+                field_types[field] == WORDS;
     return HEAD_COST + (text ? value.len : NUMBER_MOST);
 }
 
-/* Behind the END of the group of which `at` is inside; adds what it counts to `size`, unless that is null. */
+/* Behind the ENTRY_END of the group of which `at` is inside; adds what it counts to `size`. */
 static inline size_t behind_group(const struct record *r, size_t at, size_t *size)
 {
     for (unsigned depth = 1, f; depth && at < r->len;) {
         struct bytes value;
         at = head(r, at, &f, &value);
-        if (size)
-            *size += cost(f, value);
+        *size += cost(f, value);
         if (f == FIELD_COUNT)
             depth--;
-        else if (is_group(f))
+        else if (field_is_group((enum field)f))
             depth++;
     }
     return at;
@@ -611,7 +448,7 @@ static inline size_t behind_group(const struct record *r, size_t at, size_t *siz
 
 size_t record_group_after(const struct record *r, size_t at)
 {
-    return behind_group(r, at, NULL);
+    return (size_t)(entry_group_after(r->data + at, r->data + r->len) - r->data);
 }
 
 /* Behind the entry at `at`, and behind its whole inside where it is a group; `size` is what it counts. */
@@ -621,7 +458,7 @@ static size_t entry_after(const struct record *r, size_t at, size_t *size)
     unsigned f;
     at = head(r, at, &f, &value);
     *size = cost(f, value);
-    return f != FIELD_COUNT && is_group(f) ? behind_group(r, at, size) : at;
+    return f != FIELD_COUNT && field_is_group((enum field)f) ? behind_group(r, at, size) : at;
 }
 
 /* Is it f, or does it say that f, or what is inside f, was cut? */
@@ -638,8 +475,7 @@ static bool belongs(unsigned id, struct bytes value, enum field f)
 
 void record_drop(struct record *r, enum field f)
 {
-    assert(!r->depth && !r->skipped &&
-           (field_infos[f].scope == SCOPE_all || scope_parent(field_infos[f].scope) == FIELD_COUNT));
+    assert(!r->depth && !r->skipped && (field_infos[f].scope == SCOPE_all || scope_is_top(field_infos[f].scope)));
     if (!bit(r->has, f) && !bit(r->cut, f))
         return;
     size_t kept = 0;
@@ -684,7 +520,7 @@ struct bytes record_find(const struct record *r, enum field f)
         size_t after = head(r, at, &id, &value);
         if (id == f)
             found = value;
-        at = id < FIELD_COUNT && is_group(id) ? record_group_after(r, after) : after;
+        at = id < FIELD_COUNT && field_is_group((enum field)id) ? record_group_after(r, after) : after;
     }
     return found;
 }
@@ -738,7 +574,7 @@ void record_join_adding(struct record *r, const struct record *from, enum field 
                         record_word_of *word, void *arg)
 {
     assert(!r->depth && !from->depth && r != from);
-    assert(types[f] == WORD && field_infos[f].scope == field_infos[group].inner);
+    assert(field_types[f] == WORD && field_infos[f].scope == field_infos[group].inner);
     size_t groups = 0;
     for (size_t at = 0; at < from->len;) {
         struct bytes value;
@@ -764,7 +600,7 @@ void record_copy(struct record *r, const struct entry *e)
         record_end(r);
         return;
     }
-    switch ((enum field_type)types[e->field]) {
+    switch ((enum field_type)field_types[e->field]) {
     case TEXT:
     case TEXTS:
         record_text(r, e->field, e->text);
@@ -812,7 +648,7 @@ bool record_next(const struct record *r, size_t *at, struct entry *ret)
     *ret = (struct entry){.field = (enum field)id, .end = id == FIELD_COUNT};
     if (ret->end)
         return true;
-    switch ((enum field_type)types[id]) {
+    switch ((enum field_type)field_types[id]) {
     case TEXT:
     case TEXTS:
     case WORD:
@@ -821,15 +657,14 @@ bool record_next(const struct record *r, size_t *at, struct entry *ret)
         break;
     case COUNTS:
         assert(value.data); /* no group */
-        ret->number = get_number(bytes_of(value.data + 1, value.data[0]));
-        ret->text = bytes_of(value.data + 1 + value.data[0], value.len - 1 - value.data[0]);
+        ret->number = entry_count(value, &ret->text);
         break;
     case NUMBER:
     case NUMBERS:
     case TIME:
     case FLAG:
     case BOOLEAN:
-        ret->number = get_number(value);
+        ret->number = entry_number(value);
         break;
     case GROUP:
     case GROUPS:

@@ -47,9 +47,9 @@ enum field_type {
     TIME,    /* nanoseconds since 1970 */
     FLAG,    /* written only where true */
     BOOLEAN, /* written as true or false */
+    COUNTS,  /* an object of key -> number */
     GROUP,   /* one object; its fields are those of the scope of the same name */
     GROUPS,  /* a list of objects */
-    COUNTS,  /* an object of key -> number */
 };
 
 enum field {
@@ -68,6 +68,14 @@ struct field_info {
 };
 
 extern const struct field_info field_infos[FIELD_COUNT];
+
+/* Their types once more, close together: these are asked for with every entry. */
+extern const uint8_t field_types[FIELD_COUNT];
+
+static inline bool field_is_group(enum field f)
+{
+    return field_types[f] >= GROUP;
+}
 
 enum note {
 #define NOTE(name, doc) NOTE_##name,
@@ -103,6 +111,7 @@ extern const struct note_info link_flag_infos[LINK_FLAG_COUNT];
 const char *kind_name(enum kind k);
 const char *scope_name(enum field_scope s);
 enum field_scope kind_scope(enum kind k); /* the scope of the same name */
+bool scope_is_top(enum field_scope s);    /* no group's */
 
 /* How `lossy` and `truncated` name a field: "subject", "commands.arg". */
 #define FIELD_PATH_SIZE 64

@@ -289,6 +289,56 @@ static void large(void **state)
     json_object_put(o);
 }
 
+/* A group of any size, in any order, with one inside that may be too large to be written at once: the same line. */
+static void check_groups(struct fixture *x, unsigned flags, unsigned files, size_t name)
+{
+    struct record *r = record_new(KIND_message, &x->limits);
+    struct buf wanted, text;
+    buf_init(&wanted, 1 << 20);
+    buf_init(&text, 1 << 20);
+    while (text.len < name)
+        buf_add_byte(&text, (uint8_t)('a' + text.len % 26));
+    record_begin(r, F_message_parts);
+    record_word(r, F_part_magic, "zip");
+    for (unsigned i = 0; i < files; i++) {
+        record_begin(r, F_part_archive);
+        record_number(r, F_archived_size, i);
+        record_text(r, F_archived_name, BYTES("old"));
+        record_flag(r, F_archived_encrypted);
+        record_text(r, F_archived_name, BYTES("a\"b"));
+        record_end(r);
+    }
+    for (unsigned i = 0; i < flags; i++)
+        record_word(r, F_part_flags, i % 2 ? "odd" : "even");
+    record_text(r, F_part_name, buf_bytes(&text));
+    record_word(r, F_part_path, "1.2");
+    record_end(r);
+    buf_printf(&wanted, "{\"v\":1,\"type\":\"message\",\"parts\":[{\"path\":\"1.2\",\"name\":\"");
+    buf_add(&wanted, buf_bytes(&text));
+    buf_add_string(&wanted, "\",\"magic\":\"zip\"");
+    for (unsigned i = 0; i < flags; i++)
+        buf_printf(&wanted, "%s\"%s\"", i ? "," : ",\"flags\":[", i % 2 ? "odd" : "even");
+    buf_add_string(&wanted, flags ? "]" : "");
+    for (unsigned i = 0; i < files; i++)
+        buf_printf(&wanted, "%s{\"name\":\"a\\\"b\",\"size\":%u,\"encrypted\":true}", i ? "," : ",\"archive\":[", i);
+    buf_printf(&wanted, "%s}]}\n%c", files ? "]" : "", 0);
+    assert_line(x, r, (const char *)wanted.data);
+    buf_release(&wanted);
+    buf_release(&text);
+}
+
+static void groups(void **state)
+{
+    static const unsigned counts[] = {0, 1, 2, 30, 60, 61, 62, 63, 64, 65, 200};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        for (size_t k = 0; k < sizeof counts / sizeof *counts; k++)
+            check_groups(*state, counts[i], counts[k], i * k);
+    struct fixture *x = *state;
+    x->limits.text = 5000;
+    for (size_t name = 3800; name < 4200; name += 7)
+        check_groups(*state, 2, 2, name);
+}
+
 /* The schema is JSON, and has every field with its type. */
 static void schema(void **state)
 {
@@ -329,6 +379,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lossy_and_truncated, setup, teardown),
         cmocka_unit_test_setup_teardown(no_room, setup, teardown),
         cmocka_unit_test_setup_teardown(large, setup, teardown),
+        cmocka_unit_test_setup_teardown(groups, setup, teardown),
         cmocka_unit_test(every_character),
         cmocka_unit_test(schema),
     };

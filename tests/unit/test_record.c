@@ -45,6 +45,24 @@ static void assert_text(const struct record *r, enum field f, size_t n, const ch
     assert_memory_equal(e.text.data, wanted, e.text.len);
 }
 
+/* Numbers of each length, with octets of zero in them, come out as they went in. */
+static void numbers(void **state)
+{
+    struct entry e;
+    (void)state;
+    for (unsigned bit = 0; bit < 64; bit++)
+        for (int d = -1; d <= 1; d++) {
+            uint64_t n = (UINT64_C(1) << bit) + (uint64_t)d, odd = n * UINT64_C(0x9e3779b97f4a7c15);
+            struct record *r = record_new(KIND_session, &limits);
+            record_number(r, F_session_bytes_c2s, n);
+            record_count(r, F_session_verbs, BYTES("EHLO"), odd >> bit);
+            assert_true(nth(r, F_session_bytes_c2s, 0, &e) && e.number == n);
+            assert_true(nth(r, F_session_verbs, 0, &e) && e.number == odd >> bit);
+            assert_text(r, F_session_verbs, 0, "EHLO");
+            record_free(r);
+        }
+}
+
 static void tables(void **state)
 {
     char path[FIELD_PATH_SIZE];
@@ -282,11 +300,11 @@ static void growth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(tables, setup),     cmocka_unit_test_setup(values, setup),
-        cmocka_unit_test_setup(booleans, setup),   cmocka_unit_test_setup(long_texts, setup),
-        cmocka_unit_test_setup(long_lists, setup), cmocka_unit_test_setup(groups_left_out, setup),
-        cmocka_unit_test_setup(drops, setup),      cmocka_unit_test_setup(joins, setup),
-        cmocka_unit_test_setup(growth, setup),
+        cmocka_unit_test_setup(numbers, setup),         cmocka_unit_test_setup(tables, setup),
+        cmocka_unit_test_setup(values, setup),          cmocka_unit_test_setup(booleans, setup),
+        cmocka_unit_test_setup(long_texts, setup),      cmocka_unit_test_setup(long_lists, setup),
+        cmocka_unit_test_setup(groups_left_out, setup), cmocka_unit_test_setup(drops, setup),
+        cmocka_unit_test_setup(joins, setup),           cmocka_unit_test_setup(growth, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
