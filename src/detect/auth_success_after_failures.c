@@ -38,7 +38,7 @@ static void see_failure(struct watch *w, struct profile *e, const struct seen *s
     x->all_failures++;
     profile_add(w, e, USERS, user);
     profile_happened(w, e, s->end, compared ? known(user) : unknown(user));
-    if (!compared && recent_of(recent, s->end - HURRY, unknown(user)) >= watch_threshold(w, FAILURES))
+    if (!compared && recent_of(recent, s->end - HURRY, unknown(user), UINT64_MAX) >= watch_threshold(w, FAILURES))
         x->hurried = s->end;
 }
 
@@ -75,8 +75,7 @@ static void see(struct watch *w, const struct seen *s)
     uint64_t least = watch_threshold(w, FAILURES);
     /* Of this user; or of many, by a client that does little else than fail. */
     if (same < least && (all < 2 * least || x->all_failures < 4 * x->all_successes)) {
-        recent_forget(recent, known(user)); /* mistyped, and found: it is not held against the next time */
-        recent_forget(recent, unknown(user));
+        recent_forget(recent, user, known(UINT64_MAX)); /* mistyped, and found: not held against the next time */
         return;
     }
     if (!x->successes)

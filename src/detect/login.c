@@ -39,10 +39,56 @@ void login_failed(struct watch *w, struct profile *e, const struct seen *s)
     login_evidence(w, e, s);
 }
 
+uint64_t login_pair(const struct seen *s)
+{
+    return tally_pair(tally_host(&s->client), login_user(s));
+}
+
+bool login_join(struct watch *w, struct profile *e, const struct seen *s, uint64_t told, struct login_crowd *c)
+{
+    struct recent *recent = profile_recent(e);
+    bool success = login_of(s) == LOGIN_SUCCEEDED;
+    if (success || told)
+        recent_forget(recent, login_pair(s), success ? PAIR_FIRST : told);
+    if (success)
+        profile_happened(w, e, s->end, 0);
+    if (success || told)
+        return false;
+    profile_happened(w, e, s->end, login_pair(s));
+    unsigned all = recent_count(recent, c->since);
+    if (!profile_events(e) && all + EVIDENCE_MOST <= c->least)
+        profile_drop_evidence(w, e); /* of what may be long past */
+    login_evidence(w, e, s);
+    c->successes = recent_of(recent, c->since, 0, PAIR_BOTH);
+    c->failures = all - c->successes;
+    c->users = recent_distinct_by(recent, c->since, PAIR_SECOND) - (c->successes > 0);
+    c->clients = recent_distinct_by(recent, c->since, PAIR_FIRST) - (c->successes > 0);
+    return true;
+}
+
+static void count_failure(struct watch *w, struct profile *e, const struct seen *s, int64_t when, uint64_t pair)
+{
+    profile_event(w, e, s, when);
+    profile_add(w, e, LOGIN_USERS, pair << 32);
+    profile_add(w, e, LOGIN_CLIENTS, pair & PAIR_FIRST);
+    profile_add(w, e, LOGIN_PAIRS, pair * UINT64_C(0x9e3779b97f4a7c15));
+}
+
+void login_found(struct watch *w, struct profile *e, const struct seen *s, int64_t since)
+{
+    const struct recent *recent = profile_recent(e);
+    bool again = profile_events(e) > 0;
+    if (again)
+        count_failure(w, e, s, s->end, login_pair(s));
+    for (unsigned i = 0; i < recent->count && !again; i++)
+        if (recent->list[i].when >= since && recent->list[i].what)
+            count_failure(w, e, s, recent->list[i].when, recent->list[i].what);
+}
+
 void login_subject(const struct profile *e, struct finding *f)
 {
-    f->subject = profile_client(e) ? SUBJECT_CLIENT_IP : SUBJECT_USER;
-    if (!profile_client(e))
+    f->subject = profile_client(e) ? SUBJECT_CLIENT_IP : profile_name(e).len ? SUBJECT_USER : SUBJECT_SERVER_IP;
+    if (f->subject == SUBJECT_USER)
         f->value = profile_name(e);
 }
 

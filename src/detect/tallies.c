@@ -127,21 +127,21 @@ unsigned recent_count(const struct recent *r, int64_t since)
     return n;
 }
 
-unsigned recent_of(const struct recent *r, int64_t since, uint64_t what)
+unsigned recent_of(const struct recent *r, int64_t since, uint64_t what, uint64_t mask)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < r->count; i++)
-        n += r->list[i].when >= since && r->list[i].what == what;
+        n += r->list[i].when >= since && !((r->list[i].what ^ what) & mask);
     return n;
 }
 
-void recent_forget(struct recent *r, uint64_t what)
+void recent_forget(struct recent *r, uint64_t what, uint64_t mask)
 {
     struct recent_thing kept[RECENT_MOST];
     uint8_t count = 0;
     for (unsigned i = 0; i < r->count; i++) {
         unsigned at = (r->next + (unsigned)RECENT_MOST - r->count + i) % RECENT_MOST;
-        if (r->list[at].what != what)
+        if ((r->list[at].what ^ what) & mask)
             kept[count++] = r->list[at];
     }
     if (count)
@@ -152,11 +152,16 @@ void recent_forget(struct recent *r, uint64_t what)
 
 unsigned recent_distinct(const struct recent *r, int64_t since)
 {
+    return recent_distinct_by(r, since, UINT64_MAX);
+}
+
+unsigned recent_distinct_by(const struct recent *r, int64_t since, uint64_t mask)
+{
     unsigned n = 0;
     for (unsigned i = 0; i < r->count; i++) {
         bool before = r->list[i].when < since;
         for (unsigned k = 0; k < i && !before; k++)
-            before = r->list[k].when >= since && r->list[k].what == r->list[i].what;
+            before = r->list[k].when >= since && !((r->list[k].what ^ r->list[i].what) & mask);
         n += !before;
     }
     return n;

@@ -36,10 +36,21 @@ void recent_release(struct recent *r);
 unsigned recent_count(const struct recent *r, int64_t since);    /* not before `since` */
 unsigned recent_distinct(const struct recent *r, int64_t since); /* different ones among them */
 
-/* How many of `what` there are among the latest. */
-unsigned recent_of(const struct recent *r, int64_t since, uint64_t what);
+/* Two things as one: half of each hash. The masks are what is looked at; both halves: PAIR_BOTH. */
+#define PAIR_FIRST  UINT64_C(0xffffffff00000000)
+#define PAIR_SECOND UINT64_C(0x00000000ffffffff)
+#define PAIR_BOTH   UINT64_MAX
+static inline uint64_t tally_pair(uint64_t first, uint64_t second)
+{
+    return (first & PAIR_FIRST) | second >> 32;
+}
 
-/* Forgets all of `what`. */
-void recent_forget(struct recent *r, uint64_t what);
+unsigned recent_distinct_by(const struct recent *r, int64_t since, uint64_t mask);
+
+/* How many of `what` there are among the latest, as far as the mask goes. */
+unsigned recent_of(const struct recent *r, int64_t since, uint64_t what, uint64_t mask);
+
+/* Forgets all of `what`, as far as the mask goes. */
+void recent_forget(struct recent *r, uint64_t what, uint64_t mask);
 
 #endif

@@ -92,15 +92,15 @@ static void counting(void **state)
     assert_int_equal(recent_count(&recent, 0), RECENT_MOST);
     assert_int_equal(recent_distinct(&recent, 97), 3);
     assert_int_equal(recent_distinct(&recent, 0), 4);
-    assert_int_equal(recent_of(&recent, 92, 1), 2);
-    recent_forget(&recent, 1);
+    assert_int_equal(recent_of(&recent, 92, 1, UINT64_MAX), 2);
+    recent_forget(&recent, 1, UINT64_MAX);
     assert_int_equal(recent_count(&recent, 0), RECENT_MOST - RECENT_MOST / 4);
-    assert_int_equal(recent_of(&recent, 0, 1), 0);
-    assert_int_equal(recent_of(&recent, 92, 2), 2);
+    assert_int_equal(recent_of(&recent, 0, 1, UINT64_MAX), 0);
+    assert_int_equal(recent_of(&recent, 92, 2, UINT64_MAX), 2);
     for (unsigned i = 100; i < 116; i++)
         recent_add(&recent, i, 7);
     assert_int_equal(recent_count(&recent, 0), RECENT_MOST);
-    assert_int_equal(recent_of(&recent, 0, 7), 16);
+    assert_int_equal(recent_of(&recent, 0, 7, UINT64_MAX), 16);
     recent_release(&recent);
     assert_int_equal(recent_count(&recent, 0), 0);
 }
