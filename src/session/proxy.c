@@ -1,9 +1,11 @@
 /* SOCKS4 and 4A (openssh.com/txt/socks4.protocol, socks4a.protocol), SOCKS5 (RFC 1928) with passwords (RFC 1929), HTTP
-   CONNECT (RFC 9110, 9.3.6), the PROXY protocol, versions 1 and 2 (haproxy.org, proxy-protocol.txt). Nothing of these
-   heads is kept: they may hold passwords. */
+   CONNECT (RFC 9110, 9.3.6), the PROXY protocol, versions 1 and 2 (haproxy.org, proxy-protocol.txt). Of these
+   heads only whom the last speaks for is kept: they may hold passwords. */
 #include "proxy.h"
 
 #include "session/session.h"
+
+#include <arpa/inet.h>
 
 enum { SOCKS_IPV4 = 1, SOCKS_NAME = 3, SOCKS_IPV6 = 4 };
 
@@ -232,26 +234,46 @@ static uint16_t http(struct cursor *client, struct cursor *server)
     }
 }
 
+static bool read_port(struct bytes text, uint16_t *ret)
+{
+    uint64_t port;
+    if (!bytes_number(&text, &port) || text.len || port > UINT16_MAX)
+        return false;
+    *ret = (uint16_t)port;
+    return true;
+}
+
+static bool read_address(struct bytes text, int family, uint8_t octets[static 16])
+{
+    char copy[PROXY_IP_SIZE] = "";
+    if (!text.len || text.len >= sizeof copy)
+        return false;
+    memcpy(copy, text.data, text.len);
+    return inet_pton(family, copy, octets) == 1;
+}
+
 /* Version 1: "PROXY TCP4 192.0.2.1 198.51.100.25 40001 25". */
-static uint16_t proxy_line(struct cursor *c)
+static void proxy_line(struct cursor *c, struct proxy_head *head)
 {
     struct bytes line = take_line(c), family;
-    uint64_t port = 0;
+    uint8_t octets[16];
     bytes_word(&line);
     family = bytes_word(&line);
-    bool known = bytes_equal(family, BYTES("TCP4")) || bytes_equal(family, BYTES("TCP6"));
-    for (int i = 0; i < 3; i++)
-        bytes_word(&line);
-    struct bytes number = bytes_word(&line);
-    if (known && !(bytes_number(&number, &port) && port <= UINT16_MAX && !number.len))
+    bool is_ipv4 = bytes_equal(family, BYTES("TCP4")), known = is_ipv4 || bytes_equal(family, BYTES("TCP6"));
+    struct bytes client = bytes_word(&line);
+    bytes_word(&line);
+    struct bytes client_port = bytes_word(&line);
+    if (known && !read_port(bytes_word(&line), &head->port))
         c->state = PROBE_NO;
     if (c->state == PROBE_MATCH && !known && !bytes_equal(family, BYTES("UNKNOWN")))
         c->state = PROBE_NO;
-    return (uint16_t)port;
+    if (known && read_address(client, is_ipv4 ? AF_INET : AF_INET6, octets) &&
+        read_port(client_port, &head->client_port))
+        inet_ntop(is_ipv4 ? AF_INET : AF_INET6, octets, head->client_ip, PROXY_IP_SIZE);
 }
 
 /* Version 2: a signature that is no line of any protocol, version and command, family, length, addresses and more. */
-static uint16_t proxy_header(struct cursor *c)
+static void proxy_header(struct cursor *c, struct proxy_head *head)
 {
     enum { SIGNATURE = 12, LOCAL = 0x20, PROXIED = 0x21, TCP4 = 0x11, TCP4_LEN = 12, TCP6 = 0x21, TCP6_LEN = 36 };
     take(c, SIGNATURE);
@@ -261,19 +283,23 @@ static uint16_t proxy_header(struct cursor *c)
     if (p && command != LOCAL && command != PROXIED)
         c->state = PROBE_NO;
     p = take(c, len);
-    return p && command == PROXIED && addresses && len >= addresses ? port_at(p + addresses - 2) : 0;
+    if (!p || command != PROXIED || !addresses || len < addresses)
+        return;
+    head->port = port_at(p + addresses - 2);
+    head->client_port = port_at(p + addresses - 4);
+    inet_ntop(family == TCP4 ? AF_INET : AF_INET6, p, head->client_ip, PROXY_IP_SIZE);
 }
 
 /* It is the first that is said on a connection: where the server speaks and the client does not, there is none. */
-static uint16_t proxy_protocol(struct cursor *c)
+static void proxy_protocol(struct cursor *c, struct proxy_head *head)
 {
     static const uint8_t signature[] = "\r\n\r\n\0\r\nQUIT\n";
     if (c->rest.len && could_start(c->rest, BYTES("PROXY ")))
-        return proxy_line(c);
-    if (c->rest.len && could_start(c->rest, bytes_of(signature, sizeof signature - 1)))
-        return proxy_header(c);
-    c->state = PROBE_NO;
-    return 0;
+        proxy_line(c, head);
+    else if (c->rest.len && could_start(c->rest, bytes_of(signature, sizeof signature - 1)))
+        proxy_header(c, head);
+    else
+        c->state = PROBE_NO;
 }
 
 static enum probe verdict(const struct cursor *client, const struct cursor *server, bool alone)
@@ -294,25 +320,26 @@ enum probe proxy_probe(struct bytes client, struct bytes server, bool alone, str
         return PROBE_NO;
     for (unsigned p = PROXY_SOCKS4; p <= PROXY_PROTOCOL && best == PROBE_NO; p++) {
         struct cursor c = cursor_of(client), s = cursor_of(server);
-        uint16_t port = 0;
+        *ret = (struct proxy_head){.proxy = (enum proxy)p};
         switch ((enum proxy)p) {
         case PROXY_SOCKS4:
-            port = socks4_client(&c);
+            ret->port = socks4_client(&c);
             socks4_server(&s);
             break;
         case PROXY_SOCKS5:
-            port = socks5_client(&c);
+            ret->port = socks5_client(&c);
             socks5_server(&s);
             break;
         case PROXY_HTTP:
-            port = http(&c, &s);
+            ret->port = http(&c, &s);
             break;
         case PROXY_PROTOCOL: /* the server has no part in it */
-            port = proxy_protocol(&c);
+            proxy_protocol(&c, ret);
             break;
         }
         best = verdict(&c, &s, alone);
-        *ret = (struct proxy_head){(enum proxy)p, {[CLIENT] = c.read, [SERVER] = s.read}, port};
+        ret->len[CLIENT] = c.read;
+        ret->len[SERVER] = s.read;
     }
     return best;
 }

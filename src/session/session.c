@@ -432,6 +432,17 @@ static enum probe heeds(const struct session *s, const struct proxy_head *head)
     return first.seen < input_at(&s->in[CLIENT]) + head->len[CLIENT] ? PROBE_NO : PROBE_MATCH;
 }
 
+/* Of proxies one behind the other, the last to speak is the one that the client came to. */
+static void keep_proxied(struct session *s, const struct proxy_head *head)
+{
+    if (!*head->client_ip)
+        return;
+    record_drop(s->facts, F_session_proxied_client_ip);
+    record_drop(s->facts, F_session_proxied_client_port);
+    record_word(s->facts, F_session_proxied_client_ip, head->client_ip);
+    record_number(s->facts, F_session_proxied_client_port, head->client_port);
+}
+
 /* Takes off what opens a connection through a proxy, so that the choice is made by what stands behind it. False: wait.
  */
 static bool pass_proxies(struct session *s, bool last_chance)
@@ -448,6 +459,7 @@ static bool pass_proxies(struct session *s, bool last_chance)
             return verdict == PROBE_NO || last_chance;
         s->proxies[s->proxy_count++] = (uint8_t)head.proxy;
         s->port = head.port;
+        keep_proxied(s, &head);
         pass_head(s, CLIENT, head.len[CLIENT]);
         pass_head(s, SERVER, head.len[SERVER]);
     }

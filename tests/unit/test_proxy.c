@@ -113,13 +113,19 @@ static void one_side(void **state)
 static const struct {
     struct bytes client;
     uint16_t port;
+    const char *ip;
+    uint16_t client_port;
 } announced[] = {
-    {OCTETS("PROXY TCP4 203.0.113.9 198.51.100.25 40000 25\r\n"), 25},
-    {OCTETS("PROXY TCP6 2001:db8::9 2001:db8::25 40000 587\r\n"), 587},
-    {OCTETS("PROXY UNKNOWN\r\n"), 0},
-    {OCTETS("\r\n\r\n\0\r\nQUIT\n\41\21\0\14\313\0\161\11\306\63\144\31\234\100\0\31"), 25},
-    {OCTETS("\r\n\r\n\0\r\nQUIT\n\41\21\0\17\313\0\161\11\306\63\144\31\234\100\2\113\4\0\0"), 587},
-    {OCTETS("\r\n\r\n\0\r\nQUIT\n\40\0\0\0"), 0},
+    {OCTETS("PROXY TCP4 203.0.113.9 198.51.100.25 40000 25\r\n"), 25, "203.0.113.9", 40000},
+    {OCTETS("PROXY TCP6 2001:DB8:0::9 2001:db8::25 40000 587\r\n"), 587, "2001:db8::9", 40000},
+    {OCTETS("PROXY TCP6 203.0.113.9 2001:db8::25 40000 587\r\n"), 587, "", 0},
+    {OCTETS("PROXY TCP4 203.0.113.9 198.51.100.25 400000 25\r\n"), 25, "", 0},
+    {OCTETS("PROXY TCP4 203.0.113.9.203.0.113.9.203.0.113.9.203.0.113.9 198.51.100.25 1 25\r\n"), 25, "", 0},
+    {OCTETS("PROXY UNKNOWN\r\n"), 0, "", 0},
+    {OCTETS("\r\n\r\n\0\r\nQUIT\n\41\21\0\14\313\0\161\11\306\63\144\31\234\100\0\31"), 25, "203.0.113.9", 40000},
+    {OCTETS("\r\n\r\n\0\r\nQUIT\n\41\21\0\17\313\0\161\11\306\63\144\31\234\100\2\113\4\0\0"), 587, "203.0.113.9",
+     40000},
+    {OCTETS("\r\n\r\n\0\r\nQUIT\n\40\0\0\0"), 0, "", 0},
 };
 
 /* The PROXY protocol: the server has no part in it, whatever it says. */
@@ -136,6 +142,8 @@ static void announcements(void **state)
         assert_int_equal(ask(client, BYTES("220 mx\r\n"), false, &head), PROBE_MATCH);
         assert_int_equal(head.proxy, PROXY_PROTOCOL);
         assert_int_equal(head.port, announced[i].port);
+        assert_string_equal(head.client_ip, announced[i].ip);
+        assert_int_equal(head.client_port, announced[i].client_port);
         assert_int_equal(head.len[CLIENT], client.len);
         assert_int_equal(head.len[SERVER], 0);
     }
