@@ -99,20 +99,11 @@ bool recorder_over(const struct recorder *r)
     return atomic_load_explicit(&r->over, memory_order_relaxed);
 }
 
-static uint64_t first_frame(const struct record *r)
-{
-    struct entry e;
-    for (size_t at = 0; record_next(r, &at, &e);)
-        if (e.field == F_all_frame_first)
-            return e.number;
-    return 0;
-}
-
 /* Files: the last that begins at or before the record's first frame. */
 static const char *origin_of(struct recorder *r, const struct record *record)
 {
     unsigned low = 0, high = atomic_load(&r->origin_count);
-    uint64_t frame = high ? first_frame(record) : 0;
+    uint64_t frame = high ? record_find_number(record, F_all_frame_first) : 0;
     if (!frame)
         return NULL;
     while (high - low > 1) {
@@ -163,17 +154,8 @@ static void take_settled(struct recorder *r, struct record *record)
 static void put_direction(const struct recorder *r, struct record *record)
 {
     struct host client, server;
-    unsigned found = 0;
-    struct entry e;
-    if (!r->options->detect.local_net_count)
-        return;
-    for (size_t at = 0; found != 3 && record_next(record, &at, &e);) {
-        if (e.field == F_all_client_ip && host_parse(e.text, &client))
-            found |= 1;
-        if (e.field == F_all_server_ip && host_parse(e.text, &server))
-            found |= 2;
-    }
-    if (found == 3)
+    if (r->options->detect.local_net_count && host_parse(record_find(record, F_all_client_ip), &client) &&
+        host_parse(record_find(record, F_all_server_ip), &server))
         record_word(record, F_all_direction, settings_direction(&r->options->detect, &client, &server));
 }
 

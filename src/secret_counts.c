@@ -136,12 +136,9 @@ static void make_room(struct secret_counts *c, int64_t when)
 
 static int64_t end_of(const struct record *r)
 {
-    struct entry e;
-    int64_t end = 0;
-    for (size_t at = 0; record_next(r, &at, &e);)
-        if ((e.field == F_all_ts || e.field == F_all_end_ts) && (int64_t)e.number > end)
-            end = (int64_t)e.number;
-    return end;
+    int64_t begin = (int64_t)record_find_number(r, F_all_ts), end = (int64_t)record_find_number(r, F_all_end_ts);
+    int64_t last = end > begin ? end : begin;
+    return last > 0 ? last : 0;
 }
 
 /* Of the text but for the case, and of what the seed is of. */

@@ -39,11 +39,11 @@ static uint64_t hash(uint64_t h, struct bytes text)
 static uint64_t who(const struct record *r)
 {
     static const enum field fields[] = {F_all_proto, F_session_user, F_all_client_ip, F_all_server_ip};
-    struct bytes proto = record_find(r, F_all_proto);
     bool named = record_has(r, F_session_user);
     uint64_t h = UINT64_C(14695981039346656037);
     if (record_kind(r) != KIND_session || !record_has(r, F_session_close) || record_has(r, F_session_since_last_us))
         return 0;
+    struct bytes proto = record_find(r, F_all_proto);
     if (!bytes_equal(proto, BYTES("pop3")) && !bytes_equal(proto, BYTES("imap")))
         return 0;
     if (!named && !bytes_equal(record_find(r, F_session_visibility), BYTES("encrypted")))
@@ -53,21 +53,12 @@ static uint64_t who(const struct record *r)
     return h ? h : 1;
 }
 
-static int64_t begins(const struct record *r)
-{
-    struct entry e;
-    for (size_t at = 0; record_next(r, &at, &e);)
-        if (e.field == F_all_ts && !e.end)
-            return (int64_t)e.number / 1000;
-    return 0;
-}
-
 void visits_see(struct visits *v, struct record *r)
 {
     uint64_t key = who(r);
     if (!key)
         return;
-    int64_t when = begins(r);
+    int64_t when = (int64_t)record_find_number(r, F_all_ts) / 1000;
     if (!v->places)
         v->places = memory_get(PLACES * sizeof *v->places);
     struct visit *place = &v->places[key % PLACES];

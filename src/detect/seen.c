@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "record/entries.h"
 
 const char *const quality_names[] = {"gap", "one_sided", "midstream", "evicted", "overlap", "acks_unusable", NULL};
 
@@ -101,59 +102,50 @@ static void read_rcpt(struct seen *s, size_t *at)
     }
 }
 
-/* `place` is the entry's, `at` behind it, or inside where it is a group; then behind its end. */
-static void read_entry(struct seen *s, const struct entry *e, size_t place, size_t *at)
+static unsigned quality_of(struct bytes word)
 {
-    struct seen_slot *slot = &s->slots[e->field];
+    for (unsigned i = 0; quality_names[i]; i++)
+        if (bytes_equal(word, bytes_of_string(quality_names[i])))
+            return 1u << i;
+    return 0;
+}
+
+/* The entry at `at`, with all inside it; returns the place behind. */
+static const uint8_t *read_entry(struct seen *s, struct bytes entries, const uint8_t *at)
+{
+    unsigned f;
+    struct bytes value;
+    size_t place = (size_t)(at - entries.data);
+    at = entry_read(at, &f, &value);
+    struct seen_slot *slot = &s->slots[f];
     if (slot->turn != s->turn)
         slot->first = place;
     slot->turn = s->turn;
-    slot->number = e->number;
-    slot->text = (struct bytes){NULL, 0};
-    switch (field_infos[e->field].type) {
-    case TEXT:
-        slot->text = seen_clean(s, e->text);
-        break;
-    case WORD:
-        slot->text = e->text;
-        break;
-    case WORDS:
-        for (unsigned i = 0; e->field == F_all_quality && quality_names[i]; i++)
-            if (bytes_equal(e->text, bytes_of_string(quality_names[i])))
-                s->quality |= 1u << i;
-        break;
-    case TIME:
-        slot->number = (uint64_t)microseconds(e->number);
-        break;
-    case GROUP:
-    case GROUPS:
-        if (e->field == F_message_rcpt)
-            read_rcpt(s, at);
-        else
-            *at = record_group_after(s->record, *at);
-        break;
-    case TEXTS:
-    case NUMBER:
-    case NUMBERS:
-    case FLAG:
-    case BOOLEAN:
-    case COUNTS:
-        break;
+    if (f == F_message_rcpt) {
+        size_t inside = (size_t)(at - entries.data);
+        read_rcpt(s, &inside);
+        at = entries.data + inside;
+    } else if (field_is_group((enum field)f)) {
+        at = entry_group_after(at, entries.data + entries.len);
+    } else if (f == F_all_quality) {
+        s->quality |= quality_of(value);
     }
-    slot->behind = *at;
+    slot->value = field_types[f] == TEXT ? seen_clean(s, value) : value;
+    slot->behind = (size_t)(at - entries.data);
+    return at;
 }
 
 void seen_read(struct seen *s, const struct record *r)
 {
-    struct entry e;
+    struct bytes entries = record_entries(r);
     s->record = r;
     s->kind = record_kind(r);
     s->turn++;
     s->quality = 0;
     s->rcpt_count = 0;
     buf_reset(&s->lists->clean);
-    for (size_t at = 0, place = 0; record_next(r, &at, &e); place = at)
-        read_entry(s, &e, place, &at);
+    for (const uint8_t *at = entries.data, *stop = at + entries.len; at < stop;)
+        at = read_entry(s, entries, at);
     s->rcpts = s->rcpt_list;
     s->ts = (int64_t)seen_number(s, F_all_ts);
     s->end = seen_has(s, F_all_end_ts) ? (int64_t)seen_number(s, F_all_end_ts) : s->ts;
@@ -178,12 +170,13 @@ bool seen_has(const struct seen *s, enum field f)
 
 struct bytes seen_text(const struct seen *s, enum field f)
 {
-    return seen_has(s, f) ? s->slots[f].text : (struct bytes){NULL, 0};
+    return seen_has(s, f) ? s->slots[f].value : (struct bytes){NULL, 0};
 }
 
 uint64_t seen_number(const struct seen *s, enum field f)
 {
-    return seen_has(s, f) ? s->slots[f].number : 0;
+    uint64_t number = seen_has(s, f) ? entry_number(s->slots[f].value) : 0;
+    return field_types[f] == TIME ? (uint64_t)microseconds(number) : number;
 }
 
 bool seen_is(const struct seen *s, enum field f, const char *word)
@@ -202,7 +195,7 @@ bool seen_next(const struct seen *s, enum field f, size_t *at, struct entry *ret
             continue; /* of a group of ours that the caller has walked */
         if (ret->field == f)
             return true;
-        if (field_infos[ret->field].type == GROUP || field_infos[ret->field].type == GROUPS)
+        if (field_is_group(ret->field))
             *at = record_group_after(s->record, *at);
     }
     return false;

@@ -33,9 +33,8 @@ struct seen_rcpt {
 };
 
 struct seen_slot {
-    uint64_t turn; /* valid where it is the seen's */
-    uint64_t number;
-    struct bytes text;
+    uint64_t turn;        /* valid where it is the seen's */
+    struct bytes value;   /* of the last entry: its octets in the record, for TEXT as NDJSON would give them back */
     size_t first, behind; /* places of the record: the first entry, and behind the last */
 };
 

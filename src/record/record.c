@@ -54,6 +54,9 @@ static const uint8_t slots[FIELD_COUNT] = {
 _Static_assert(SLOT_COUNT <= UINT8_MAX, "slots are octets");
 _Static_assert(FIELD_COUNT <= ENTRY_FAR + 256, "identifiers are one octet or two");
 
+typedef uint16_t slots_at_once __attribute__((vector_size(16)));
+enum { SLOTS_AT_ONCE = sizeof(slots_at_once) / sizeof(uint16_t), SLOT_ROOM = (SLOT_COUNT + 7) / 8 * 8 };
+
 struct record {
     const struct limits *limits;
     uint8_t *data;
@@ -66,7 +69,7 @@ struct record {
     bool cut_news;      /* cut[] may have what `truncated` does not have yet */
     bool counts_inside; /* items[] of fields inside groups may not be zero */
     uint64_t has[FIELD_WORDS], cut[FIELD_WORDS], told[FIELD_WORDS]; /* told: in `truncated` */
-    uint16_t items[SLOT_COUNT];                                     /* as many as limits->list may be */
+    uint16_t items[SLOT_ROOM];                                      /* as many as limits->list may be */
 };
 
 static bool bit(const uint64_t *bits, enum field f)
@@ -512,17 +515,34 @@ bool record_has(const struct record *r, enum field f)
     return bit(r->has, f);
 }
 
+/* The next entry of f at the top level from *at on, which moves behind it; false where there is none. */
+static inline bool next_of(const struct record *r, enum field f, const uint8_t **at, struct bytes *value)
+{
+    const uint8_t *end = r->data + r->len;
+    for (unsigned id; *at < end;) {
+        *at = entry_read(*at, &id, value);
+        if (id == f)
+            return true;
+        if (field_is_group((enum field)id))
+            *at = entry_group_after(*at, end);
+    }
+    return false;
+}
+
 struct bytes record_find(const struct record *r, enum field f)
 {
+    const uint8_t *at = r->data;
     struct bytes found = {NULL, 0}, value;
-    unsigned id;
-    for (size_t at = 0; bit(r->has, f) && at < r->len;) {
-        size_t after = head(r, at, &id, &value);
-        if (id == f)
-            found = value;
-        at = id < FIELD_COUNT && field_is_group((enum field)id) ? record_group_after(r, after) : after;
-    }
+    while (bit(r->has, f) && next_of(r, f, &at, &value))
+        found = value;
     return found;
+}
+
+uint64_t record_find_number(const struct record *r, enum field f)
+{
+    const uint8_t *at = r->data;
+    struct bytes value;
+    return bit(r->has, f) && next_of(r, f, &at, &value) ? entry_number(value) : 0;
 }
 
 /* Appends the octets of entries that make up `size`, all of them outside any group. */
@@ -543,9 +563,13 @@ static void join_facts(struct record *r, const struct record *from)
         r->cut_news |= r->cut[i] != had;
         r->has[i] |= from->has[i];
     }
-    for (unsigned i = 0; i < SLOT_COUNT; i++) {
-        unsigned sum = (unsigned)r->items[i] + from->items[i];
-        r->items[i] = (uint16_t)(sum < UINT16_MAX ? sum : UINT16_MAX);
+    for (unsigned i = 0; i < SLOT_ROOM; i += SLOTS_AT_ONCE) {
+        slots_at_once a, b;
+        memcpy(&a, r->items + i, sizeof a);
+        memcpy(&b, from->items + i, sizeof b);
+        a += b;
+        a |= (slots_at_once)(a < b); /* no more than 65535 */
+        memcpy(r->items + i, &a, sizeof a);
     }
     r->counts_inside |= from->counts_inside;
     tell_cuts(r);

@@ -182,6 +182,9 @@ bool record_has(const struct record *r, enum field f);
 /* The last text of f at the top level, or nothing. The view lives as long as the record is not changed. */
 struct bytes record_find(const struct record *r, enum field f);
 
+/* The first number (or time) of f at the top level, or 0. */
+uint64_t record_find_number(const struct record *r, enum field f);
+
 /* Appends all entries of `from`, as they are; what both name in `truncated` stands there once. Both must be outside any
    group. */
 void record_join(struct record *r, const struct record *from);

@@ -229,16 +229,11 @@ static void count_noted(struct session *s, const struct record *message)
 /* How far the header's Date is from when the message was seen. */
 static void write_date_distance(struct record *r, int64_t ts)
 {
-    struct entry e;
-    for (size_t at = 0; record_next(r, &at, &e);)
-        if (!e.end && e.field == F_message_date) {
-            int64_t date = (int64_t)e.number;
-            uint64_t ahead = (uint64_t)date - (uint64_t)ts, behind = (uint64_t)ts - (uint64_t)date;
-            bool is_ahead = date > ts;
-            record_number(r, is_ahead ? F_message_date_ahead_us : F_message_date_behind_us,
-                          (is_ahead ? ahead : behind) / CLOCK_US);
-            return;
-        }
+    int64_t date = (int64_t)record_find_number(r, F_message_date);
+    uint64_t ahead = (uint64_t)date - (uint64_t)ts, behind = (uint64_t)ts - (uint64_t)date;
+    bool is_ahead = date > ts;
+    record_number(r, is_ahead ? F_message_date_ahead_us : F_message_date_behind_us,
+                  (is_ahead ? ahead : behind) / CLOCK_US);
 }
 
 void session_emit(struct session *s, struct record *r, const struct mark *first, const struct mark *last)
