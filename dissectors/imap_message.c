@@ -29,6 +29,12 @@ static struct record *message_new(struct session *s, const struct message_facts 
 
 /* --- APPEND --- */
 
+/* Its sender had received the end of the client's stream, inside the message. */
+static bool is_epilogue(struct session *s, const struct upload *u, const struct mark *first)
+{
+    return u->content && !u->ended && session_closed(s, CLIENT) && first->seen > input_end(session_input(s, CLIENT));
+}
+
 static const char *verdict(struct session *s, const struct upload *u, const struct imap_status *reply)
 {
     if (reply)
@@ -37,14 +43,16 @@ static const char *verdict(struct session *s, const struct upload *u, const stru
 }
 
 void imap_appended(struct session *s, const struct message_facts *facts, struct request *r,
-                   const struct imap_status *reply, const struct mark *first, const struct mark *last)
+                   const struct imap_status *answer, const struct mark *first, const struct mark *last)
 {
     for (struct upload *u = r->uploads; u; u = u->next) {
+        bool late = answer && is_epilogue(s, u, first);
+        const struct imap_status *reply = late ? NULL : answer;
         if (!u->content && !u->by_url && reply && reply->result == RESULT_OK)
             u->content = content_new(session_mail(s)); /* it was sent, and lost */
         struct record *m = message_new(s, facts, u->content ? "APPEND" : "none");
         const struct mark *end = reply && last->when >= u->last.when ? last : &u->last;
-        record_word(m, F_message_verdict, verdict(s, u, reply));
+        record_word(m, F_message_verdict, late ? "aborted" : verdict(s, u, reply));
         if (reply)
             record_text(m, F_message_reply, reply->whole);
         if (reply && u->content && first->when >= u->last.when)

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const forms[] = {"LF.LF", "LF.CRLF", "CRLF.LF",      "LF.CR",      "CR.LF",
                                     "CR.CR", "CR.CRLF", "CRLFNUL.CRLF", "CRLF.CRCRLF"};
@@ -117,8 +118,11 @@ static void tell(const struct watch *w, const struct profile *e, struct finding 
     else
         snprintf(f->reason, sizeof f->reason,
                  "commands behind an end of data that is none, %" PRIu64
-                 " time%s; the server took it for the end %" PRIu64 " time%s, %" PRIu64 " message%s followed",
-                 x->attempts, x->attempts == 1 ? "" : "s", x->honoured, x->honoured == 1 ? "" : "s", x->smuggled,
+                 " time%s; the server took it for the end %" PRIu64 " time%s",
+                 x->attempts, x->attempts == 1 ? "" : "s", x->honoured, x->honoured == 1 ? "" : "s");
+    size_t len = strlen(f->reason);
+    if (x->smuggled) /* none yet, when the first end is told: what follows it is read later */
+        snprintf(f->reason + len, sizeof f->reason - len, ", %" PRIu64 " message%s followed", x->smuggled,
                  x->smuggled == 1 ? "" : "s");
 }
 
