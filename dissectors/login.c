@@ -70,10 +70,18 @@ static void write_reply(struct record *r, const struct login *l, const struct lo
         record_number(r, F_auth_latency_us, (uint64_t)((reply->first.when - l->last.when) / CLOCK_US));
 }
 
+/* What ended it is said of the end of the client's stream, which came instead of an answer. */
+static bool has_left(struct session *s, const struct login *l, const struct login_reply *reply)
+{
+    return reply->seen && !reply->success && l->sasl.challenged && session_closed(s, CLIENT) &&
+           reply->first.seen > input_end(session_input(s, CLIENT));
+}
+
 void login_finish(struct session *s, struct login *l, struct login_counts *counts, const struct login_reply *reply,
                   const char *starttls, bool unsure, bool aborted)
 {
     struct record *r = session_record(s, KIND_auth, ++counts->attempts);
+    l->sasl.cancelled |= has_left(s, l, reply);
     record_word(r, F_auth_result, result(l, reply, aborted));
     record_number(r, F_auth_attempt, counts->attempts);
     record_boolean(r, F_auth_encrypted, session_encrypted(s));

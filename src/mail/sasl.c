@@ -484,6 +484,7 @@ static void echo_decodable(struct sasl *x, struct bytes line)
 
 void sasl_client(struct sasl *x, struct bytes line)
 {
+    x->challenged = false;
     line = bytes_trim(line);
     if (bytes_equal(line, BYTES("*"))) {
         x->cancelled = true;
@@ -525,6 +526,7 @@ void sasl_lost(struct sasl *x)
 
 void sasl_server(struct sasl *x, struct bytes line)
 {
+    x->challenged = true;
     if (x->family != LOGIN && x->family != NTLM)
         return;
     line = bytes_trim(line);

@@ -28,6 +28,7 @@ struct sasl {
     uint8_t family;         /* private: how its messages are read */
     bool cleartext_secret;  /* a secret that its message gives away (PLAIN, LOGIN, XOAUTH2, OAUTHBEARER) was sent */
     bool cancelled;         /* the client answered "*" */
+    bool challenged;        /* by the server, and not answered yet */
     bool bad_base64;        /* an answer of the client was none */
     bool lost;              /* private: sasl_lost() was called */
     uint8_t asked;          /* private: what the last challenge asked for */
