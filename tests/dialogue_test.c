@@ -4,6 +4,7 @@
    dialogue_test --refresh FILE...   rewrites what the files expect
    dialogue_test --alerts [--refresh] FILE...  the same for what the rules say, which alone is then expected
    dialogue_test --pcap OUT FILE     writes the packets, to look at in Wireshark
+   dialogue_test --pcaps FOLDER FILE...  the same for many, NAME.pcap of each NAME.txt
    dialogue_test --seed OUT FILE     writes them as fuzz_dissector's input
    dialogue_test --print FILE        lists the packets and prints the records as they are */
 #include "dialogue.h"
@@ -107,7 +108,8 @@ static bool show(const struct dialogue_file *d, const char *mode, const char *ou
 
     dialogue_file_packets(d, &trace);
     if (out_path) {
-        ok = strcmp(mode, "--pcap") == 0 ? trace_save(&trace, out_path, &err) : seed_save(d, &trace, out_path, &err);
+        ok =
+            strncmp(mode, "--pcap", 6) == 0 ? trace_save(&trace, out_path, &err) : seed_save(d, &trace, out_path, &err);
         if (!ok)
             printf("%s\n", err.text);
     } else {
@@ -148,11 +150,31 @@ static bool run(const char *path, const char *mode, const char *out, bool alerts
     return ok;
 }
 
+/* FOLDER/NAME.pcap of a dialogue NAME.txt. False: it is too long. */
+static bool place_in(const char *folder, const char *path, char *out, size_t size)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    int n = snprintf(out, size, "%s/%.*s.pcap", folder, (int)strcspn(name, "."), name);
+
+    return n >= 0 && (size_t)n < size;
+}
+
+static bool run_all(char **paths, const char *mode, const char *out, bool alerts)
+{
+    char place[1024];
+    bool folder = strcmp(mode, "--pcaps") == 0, ok = true;
+
+    for (; *paths; paths++)
+        ok = (!folder || place_in(out, *paths, place, sizeof(place))) &&
+             run(*paths, mode, folder ? place : out, alerts) && ok;
+    return ok;
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = "", *out = NULL;
     int first = 1;
-    bool ok = true, alerts = argc > 1 && strcmp(argv[1], "--alerts") == 0;
+    bool alerts = argc > 1 && strcmp(argv[1], "--alerts") == 0;
 
     if (alerts) {
         argv++;
@@ -161,16 +183,16 @@ int main(int argc, char **argv)
     if (argc > 1 && strncmp(argv[1], "--", 2) == 0) {
         mode = argv[1];
         first = 2;
-        if ((strcmp(mode, "--pcap") == 0 || strcmp(mode, "--seed") == 0) && argc > 3)
+        if ((strcmp(mode, "--pcap") == 0 || strcmp(mode, "--pcaps") == 0 || strcmp(mode, "--seed") == 0) && argc > 3)
             out = argv[first++];
         else if (strcmp(mode, "--refresh") != 0 && strcmp(mode, "--print") != 0)
             first = argc;
     }
     if (first >= argc) {
-        fputs("usage: dialogue_test [--alerts] [--refresh | --print | --pcap OUT | --seed OUT] FILE...\n", stderr);
+        fputs("usage: dialogue_test [--alerts] [--refresh | --print | --pcap OUT | --pcaps FOLDER | --seed OUT] "
+              "FILE...\n",
+              stderr);
         return 2;
     }
-    for (; first < argc; first++)
-        ok = run(argv[first], mode, out, alerts) && ok;
-    return ok ? 0 : 1;
+    return run_all(argv + first, mode, out, alerts) ? 0 : 1;
 }

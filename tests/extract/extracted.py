@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from captures import all_captures # noqa: E402
 from talk import Talk, pcap # noqa: E402
 
 NAME = re.compile(r'C[0-9A-Za-z]{13}-[0-9]+(-([0-9]+(\.[0-9]+)*|part[0-9]+))?(_[0-9]+)?\.[a-z0-9]{2,4}')
@@ -268,12 +269,8 @@ def main():
     mailtap, dialogue_test, samples, dialogues = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         top = pathlib.Path(folder)
-        pcaps = sorted(p for p in pathlib.Path(samples).iterdir() if '.pcap' in p.name)
         (top / 'pcaps').mkdir()
-        for text in sorted(pathlib.Path(dialogues).glob('*.txt')):
-            pcaps.append(top / 'pcaps' / (text.stem + '.pcap'))
-            subprocess.run([dialogue_test, '--pcap', pcaps[-1], text], check=True, stdout=subprocess.DEVNULL)
-        check_all(mailtap, pcaps, top)
+        check_all(mailtap, all_captures(dialogue_test, samples, [dialogues], top / 'pcaps'), top)
         path, files = check_hostile(mailtap, top)
         check_links(mailtap, top, path, files)
         check_space(mailtap, top, path, files)

@@ -12,17 +12,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from captures import all_captures # noqa: E402
+
 RUNS = [['-j', str(n)] for n in (1, 2, 3, 4, 8, 64) + 5 * (8, 2)]
 HEADER = 24 # octets, of a pcap file
-
-
-def captures(dialogue_test, samples, dialogues, folder):
-    files = sorted(p for p in pathlib.Path(samples).iterdir() if '.pcap' in p.name)
-    for text in sorted(pathlib.Path(dialogues).glob('*.txt')):
-        pcap = pathlib.Path(folder, text.stem + '.pcap')
-        subprocess.run([dialogue_test, '--pcap', pcap, text], check=True, stdout=subprocess.DEVNULL)
-        files.append(pcap)
-    return files
 
 
 def keys(dialogues, folder):
@@ -119,7 +113,7 @@ def interrupted(mailtap, whole, packets, run):
 def main():
     mailtap, dialogue_test, samples, dialogues = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        files = captures(dialogue_test, samples, dialogues, folder)
+        files = all_captures(dialogue_test, samples, [dialogues], folder)
         tried = variants(files, folder, keys(dialogues, folder))
         failed = sum(differences(mailtap, variant) for variant in tried)
         whole = pathlib.Path(folder, 'long.pcap')

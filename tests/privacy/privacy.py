@@ -12,6 +12,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from captures import all_captures # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -319,15 +322,13 @@ def check_all(mailtap, pcaps):
 def main():
     mailtap, dialogue_test, samples, dialogues = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        marked, pcaps = [], sorted(p for p in pathlib.Path(samples).iterdir() if '.pcap' in p.name)
+        marked = []
         for name, text in MARKED.items():
             path = pathlib.Path(folder, f'{name}-marked.txt')
             path.write_text(text.lstrip() + '=\n', encoding='utf-8')
             marked.append(path.with_suffix('.pcap'))
             subprocess.run([dialogue_test, '--pcap', marked[-1], path], check=True, stdout=subprocess.DEVNULL)
-        for text in sorted(pathlib.Path(dialogues).glob('*.txt')):
-            pcaps.append(pathlib.Path(folder, text.stem + '.pcap'))
-            subprocess.run([dialogue_test, '--pcap', pcaps[-1], text], check=True, stdout=subprocess.DEVNULL)
+        pcaps = all_captures(dialogue_test, samples, [dialogues], folder)
         key = pathlib.Path(folder, 'key')
         key.write_bytes(b'sixteen octets, and some')
         plain = check_marks(mailtap, marked, key)

@@ -8,9 +8,12 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from captures import all_captures # noqa: E402
+
 
 def run(*command, stdin=None):
-    return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    return subprocess.run(command, check=True, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
 
 
 def differs(what, wanted, got):
@@ -34,10 +37,7 @@ def main():
     mailtap, dialogue_test, samples, *folders = sys.argv[1:]
     failed, alerts = 0, 0
     with tempfile.TemporaryDirectory() as folder:
-        files = sorted(p for p in pathlib.Path(samples).iterdir() if '.pcap' in p.name)
-        for text in sorted(t for f in folders for t in pathlib.Path(f).glob('*.txt')):
-            files.append(pathlib.Path(folder, text.stem + '.pcap'))
-            subprocess.run([dialogue_test, '--pcap', files[-1], text], check=True, stdout=subprocess.DEVNULL)
+        files = all_captures(dialogue_test, samples, folders, folder)
         for path in files:
             wanted = run(mailtap, '-r', path, '--any-port', '-o', 'json')
             alerts += sum(json.loads(line)['type'] == 'alert' for line in wanted.splitlines())

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What -w writes: the packets of mail and no others, as they were captured, in that order; read again they give the same
 records; the same octets for any number of threads, also where the limit bites.
-usage: written.py MAILTAP DIALOGUE_TEST SAMPLES DIALOGUES"""
+usage: written.py files|threads MAILTAP DIALOGUE_TEST SAMPLES DIALOGUES
+files: each capture alone. threads: all in one run, and one that is made up."""
 import json
 import pathlib
 import struct
@@ -10,6 +11,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from captures import all_captures # noqa: E402
 from talk import Talk, pcap # noqa: E402
 
 failures = []
@@ -95,9 +97,13 @@ def check_file(mailtap, path, folder):
     check(f'{path}: every connection with a record is there', uids - {None} <= {f[3] for f in frames})
     if path.suffix == '.pcap':
         check(f'{path}: frames are as they were captured, in that order', is_part_in_order([f[:3] for f in frames], classic(path)))
-    run(mailtap, '-r', path, '--any-port', '-o', 'json:/dev/null', '-w', out, '-j', '3')
-    check(f'{path}: the same with threads', written(out.read_bytes())[0] == frames)
     return len(frames)
+
+
+def check_files(mailtap, files, samples, folder):
+    frames = {path.name: check_file(mailtap, path, folder) for path in files}
+    for name in ('link-4in6-fragments.pcap', 'link-geneve-fragments.pcap'):
+        check(f'{name}: every fragment is there', frames[name] == len(classic(pathlib.Path(samples, name))))
 
 
 # --- made up: a connection that says late what it is ---
@@ -129,7 +135,7 @@ def check_limit(mailtap, folder):
     check('at a port of mail nothing waits', len(written(out.read_bytes())[0]) == 3 + len(smtp + body + end))
 
 
-def check_threads(mailtap, files, folder):
+def check_threads(mailtap, files):
     read = [word for f in files for word in ('-r', f)]
     for variant in ([], ['--any-port'], ['--any-port', '--limit', 'write=65536', '--limit', 'flows=100']):
         expected = None
@@ -144,18 +150,14 @@ def check_threads(mailtap, files, folder):
 
 
 def main():
-    mailtap, dialogue_test, samples, dialogues = sys.argv[1:]
+    what, mailtap, dialogue_test, samples, dialogues = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        files = sorted(p for p in pathlib.Path(samples).iterdir() if '.pcap' in p.name)
-        for text in sorted(pathlib.Path(dialogues).glob('*.txt')):
-            path = pathlib.Path(folder, text.stem + '.pcap')
-            subprocess.run([dialogue_test, '--pcap', path, text], check=True, stdout=subprocess.DEVNULL)
-            files.append(path)
-        frames = {path.name: check_file(mailtap, path, folder) for path in files}
-        for name in ('link-4in6-fragments.pcap', 'link-geneve-fragments.pcap'):
-            check(f'{name}: every fragment is there', frames[name] == len(classic(pathlib.Path(samples, name))))
-        check_limit(mailtap, folder)
-        check_threads(mailtap, files, folder)
+        files = all_captures(dialogue_test, samples, [dialogues], folder)
+        if what == 'files':
+            check_files(mailtap, files, samples, folder)
+        else:
+            check_limit(mailtap, folder)
+            check_threads(mailtap, files)
     print(f'{len(files)} captures, {len(failures)} failures')
     sys.exit(bool(failures))
 
