@@ -50,7 +50,7 @@ bool bytes_starts_nocase(struct bytes b, struct bytes start)
     if (b.len < start.len)
         return false;
     for (size_t i = 0; i < start.len; i++)
-        if (byte_upper(b.data[i]) != byte_upper(start.data[i]))
+        if (b.data[i] != start.data[i] && byte_upper(b.data[i]) != byte_upper(start.data[i]))
             return false;
     return true;
 }

@@ -143,9 +143,12 @@ static size_t address_end(struct bytes list)
 {
     size_t comments = 0;
     bool quoted = false, angle = false, literal = false;
+    const lexical_set marks = lexical_set_of("()<>[]:;,\\\"");
     bool route = list.len && list.data[0] == '@'; /* RFC 5322 section 4.4: its colon is none */
     for (size_t i = 0; i < list.len; i++) {
         uint8_t c = list.data[i];
+        if (!lexical_has(marks, c))
+            continue;
         if (c == '\\' && (quoted || comments || literal)) {
             i++;
         } else if (quoted) {

@@ -1,6 +1,7 @@
 /* Character references. */
 #include "char_ref.h"
 
+#include "mail/lexical.h"
 #include "mail/utf8.h"
 
 #define NAME_MOST 8
@@ -29,14 +30,10 @@ static size_t read_number(struct bytes b, uint32_t *ret)
     size_t from = hex ? 2 : 1, i = from;
     uint32_t n = 0;
     for (; i < b.len; i++) {
-        uint8_t c = b.data[i];
-        unsigned digit = byte_is_digit(c)              ? (unsigned)(c - '0')
-                         : hex && c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
-                         : hex && c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10)
-                                                       : 99;
-        if (digit == 99)
+        int digit = lexical_hex(b.data[i]), base = hex ? 16 : 10;
+        if (digit < 0 || digit >= base)
             break;
-        n = n > 0x10ffff ? n : n * (hex ? 16 : 10) + digit;
+        n = n > 0x10ffff ? n : n * (unsigned)base + (unsigned)digit;
     }
     *ret = n ? n : 0xfffd;
     if (i == from)

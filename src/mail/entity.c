@@ -23,8 +23,7 @@ static void take_encoding(struct entity *e, struct bytes value)
     value = bytes_trim(value);
     e->encoding = copy(value, WORD_MOST);
     for (char *c = e->encoding; *c; c++)
-        if (*c >= 'A' && *c <= 'Z')
-            *c = (char)(*c + 'a' - 'A');
+        *c = (char)byte_lower((uint8_t)*c);
     e->transfer = transfer_of(value, &e->encoding_known);
 }
 

@@ -292,10 +292,11 @@ static size_t step(struct header_scanner *h, struct bytes more)
     case LINE:
         return read_line_start(h, more.data[0]) ? 1 : 0;
     case NAME:
-        if ((n = read_name_on(h, more)) != 0)
+        n = read_name_on(h, more);
+        if (n == more.len)
             return n;
-        read_name(h, more.data[0]);
-        return 1;
+        read_name(h, more.data[n]);
+        return n + 1;
     case NAME_BLANK:
         read_name(h, more.data[0]);
         return 1;

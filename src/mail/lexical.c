@@ -13,6 +13,14 @@ int lexical_hex(uint8_t c)
     return byte_is_digit(c) ? c - '0' : upper >= 'A' && upper <= 'F' ? upper - 'A' + 10 : -1;
 }
 
+int lexical_escaped(struct bytes b, char mark)
+{
+    if (b.len < 3 || b.data[0] != (uint8_t)mark)
+        return -1;
+    int high = lexical_hex(b.data[1]), low = lexical_hex(b.data[2]);
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
 size_t lexical_comment(struct bytes b)
 {
     const lexical_set marks = lexical_set_of("()\\");

@@ -34,6 +34,9 @@ static inline bool lexical_has(lexical_set set, uint8_t c)
 /* The value of a hexadecimal digit, or -1. */
 int lexical_hex(uint8_t c);
 
+/* The octet that the mark and two hexadecimal digits at the front stand for, or -1: "%41". */
+int lexical_escaped(struct bytes b, char mark);
+
 /* Without blanks and comments at the front. A comment that is not closed takes all the rest. */
 struct bytes lexical_skip_some(struct bytes b); /* where there are any: the next one's second half */
 static inline struct bytes lexical_skip(struct bytes b)

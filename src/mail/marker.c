@@ -4,6 +4,7 @@
 #include "scanner.h"
 
 #include "base/memory.h"
+#include "lexical.h"
 #include "record/record.h"
 
 #include <stdlib.h>
@@ -62,11 +63,6 @@ static bool is_word(uint8_t c)
     return byte_is_letter(c) || byte_is_digit(c);
 }
 
-static uint8_t lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
-}
-
 static void compare(struct scan *s, const struct language *l, struct bytes word)
 {
     for (const struct marker *m = l->markers; m->word; m++) {
@@ -76,24 +72,14 @@ static void compare(struct scan *s, const struct language *l, struct bytes word)
     }
 }
 
-static unsigned hex_digit(uint8_t c)
-{
-    return byte_is_digit(c)                       ? (unsigned)(c - '0')
-           : byte_is_letter(c) && lower(c) <= 'f' ? (unsigned)(lower(c) - 'a' + 10)
-                                                  : 16;
-}
-
 /* PDF: #4a is J. The octets of it are in the word as they came. */
 static size_t without_hex(const uint8_t *in, size_t len, uint8_t *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < len; i++) {
-        if (in[i] == '#' && i + 2 < len && hex_digit(in[i + 1]) < 16 && hex_digit(in[i + 2]) < 16) {
-            out[n++] = (uint8_t)(hex_digit(in[i + 1]) << 4 | hex_digit(in[i + 2]));
-            i += 2;
-        } else {
-            out[n++] = in[i];
-        }
+        int octet = lexical_escaped(bytes_of(in + i, len - i), '#');
+        out[n++] = octet < 0 ? in[i] : (uint8_t)octet;
+        i += octet < 0 ? 0 : 2;
     }
     return n;
 }

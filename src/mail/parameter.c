@@ -44,10 +44,8 @@ struct parsing {
 static void copy(char *to, struct bytes text, bool lower)
 {
     for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        if (!c)
-            c = CHARSET_LOST;
-        to[i] = (char)(lower && c >= 'A' && c <= 'Z' ? c + 32 : c);
+        uint8_t c = text.data[i] ? text.data[i] : CHARSET_LOST;
+        to[i] = (char)(lower ? byte_lower(c) : c);
     }
 }
 
@@ -76,12 +74,9 @@ static void add_unquoted(struct buf *out, struct bytes text, bool quoted)
 static void add_percent(struct buf *out, struct bytes text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        if (c == '%' && text.len - i > 2 && lexical_hex(text.data[i + 1]) >= 0 && lexical_hex(text.data[i + 2]) >= 0) {
-            c = (uint8_t)(lexical_hex(text.data[i + 1]) << 4 | lexical_hex(text.data[i + 2]));
-            i += 2;
-        }
-        buf_add_byte(out, c);
+        int octet = lexical_escaped(bytes_part(text, i, 3), '%');
+        buf_add_byte(out, octet < 0 ? text.data[i] : (uint8_t)octet);
+        i += octet < 0 ? 0 : 2;
     }
 }
 

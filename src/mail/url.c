@@ -1,6 +1,7 @@
 /* One URL's normal form. */
 #include "url.h"
 
+#include "lexical.h"
 #include "record/record.h"
 
 #include <arpa/inet.h>
@@ -15,25 +16,6 @@
 static bool is_unreserved(uint8_t c)
 {
     return byte_is_letter(c) || byte_is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-static uint8_t lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
-}
-
-static int hex_digit(uint8_t c)
-{
-    return byte_is_digit(c) ? c - '0' : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
-}
-
-/* The octet that a percent form at the front stands for, or -1. */
-static int percent_octet(struct bytes b)
-{
-    if (b.len < 3 || b.data[0] != '%')
-        return -1;
-    int high = hex_digit(b.data[1]), low = hex_digit(b.data[2]);
-    return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
 /* Without blanks and controls at both ends, and without the tabs and line ends inside that browsers drop. */
@@ -110,14 +92,14 @@ static bool address_number(struct bytes part, uint64_t *ret, bool *is_plain)
 {
     int base = part.len > 1 && part.data[0] == '0' ? 8 : 10;
     size_t i = 0;
-    if (base == 8 && lower(part.data[1]) == 'x') {
+    if (base == 8 && byte_lower(part.data[1]) == 'x') {
         base = 16;
         i = 2;
     }
     *is_plain &= base == 10;
     *ret = 0;
     for (; i < part.len; i++) {
-        int digit = hex_digit(part.data[i]);
+        int digit = lexical_hex(part.data[i]);
         if (digit < 0 || digit >= base)
             return false;
         *ret = *ret * (uint64_t)base + (uint64_t)digit;
@@ -161,7 +143,7 @@ static void put_octets(struct buf *out, struct bytes b, const char *also)
     for (size_t i = 0; i < b.len; i++) {
         uint8_t c = b.data[i];
         if (is_unreserved(c) || (c && strchr(also, c)))
-            buf_add_byte(out, lower(c));
+            buf_add_byte(out, byte_lower(c));
         else
             buf_printf(out, "%%%02X", c);
     }
@@ -222,7 +204,7 @@ static bool put_host(struct url *u, struct bytes host, struct bytes scheme)
         uint8_t plain[HOST_MOST];
         size_t len = 0;
         for (size_t i = 0; i < host.len; i++) {
-            int octet = percent_octet(bytes_part(host, i, 3));
+            int octet = lexical_escaped(bytes_part(host, i, 3), '%');
             if (octet >= 0)
                 u->flags |= BIT(percent);
             plain[len++] = octet < 0 ? host.data[i] : (uint8_t)octet;
@@ -270,7 +252,7 @@ static void put_rest(struct url *u, struct bytes rest)
         if (i == rest.len)
             break;
         uint8_t c = rest.data[i];
-        int octet = percent_octet(bytes_part(rest, i, 3));
+        int octet = lexical_escaped(bytes_part(rest, i, 3), '%');
         in_path &= c != '?' && c != '#';
         if (octet >= 0 && is_unreserved((uint8_t)octet)) {
             u->flags |= BIT(percent);
@@ -295,7 +277,7 @@ static void put_rest(struct url *u, struct bytes rest)
 static enum url_kind put_link(struct url *u, struct bytes scheme, struct bytes rest)
 {
     for (size_t i = 0; i < scheme.len; i++)
-        buf_add_byte(&u->text, lower(scheme.data[i]));
+        buf_add_byte(&u->text, byte_lower(scheme.data[i]));
     buf_add_string(&u->text, "://");
     while (rest.len && (rest.data[0] == '/' || rest.data[0] == '\\')) {
         u->flags |= rest.data[0] == '\\' ? BIT(backslash) : 0;

@@ -109,14 +109,10 @@ static void add_quoted(struct run *r, struct bytes text)
 {
     r->bit_count = 0;
     for (size_t i = 0; i < text.len && !r->octets.cut; i++) {
-        uint8_t c = text.data[i];
-        if (c == '=' && text.len - i > 2 && lexical_hex(text.data[i + 1]) >= 0 && lexical_hex(text.data[i + 2]) >= 0) {
-            c = (uint8_t)(lexical_hex(text.data[i + 1]) << 4 | lexical_hex(text.data[i + 2]));
-            i += 2;
-        } else if (c == '_') {
-            c = ' ';
-        }
-        buf_add_byte(&r->octets, c);
+        int octet = lexical_escaped(bytes_part(text, i, 3), '=');
+        uint8_t c = text.data[i] == '_' ? ' ' : text.data[i];
+        buf_add_byte(&r->octets, octet < 0 ? c : (uint8_t)octet);
+        i += octet < 0 ? 0 : 2;
     }
 }
 

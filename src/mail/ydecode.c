@@ -1,5 +1,6 @@
 /* yEnc, version 1.3 (yenc.org's yenc-draft): lines "=ybegin", "=ypart", "=yend" with words key=value, and between them
    octets plus 42, with those that a line cannot carry escaped. */
+#include "lexical.h"
 #include "transfer_private.h"
 
 #include <zlib.h>
@@ -35,10 +36,10 @@ static bool hex_number(struct bytes text, uint32_t *ret)
 {
     uint32_t n = 0;
     for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = byte_upper(text.data[i]);
-        if (!byte_is_digit(c) && (c < 'A' || c > 'F'))
+        int digit = lexical_hex(text.data[i]);
+        if (digit < 0)
             return false;
-        n = n << 4 | (c - (byte_is_digit(c) ? '0' : 'A' - 10u));
+        n = n << 4 | (unsigned)digit;
     }
     *ret = n;
     return text.len && text.len <= 8;
