@@ -136,8 +136,12 @@ static void take_bye(struct session *s)
     }
     reply.first = x->bye->first;
     reply.last = x->bye->last;
-    c->unsure |= x->lost_commands && c->kind != VERB_LOGOUT; /* a LOGOUT may be among what was lost */
+    /* Lost may be its own reply, and the LOGOUT that the BYE belongs to, or the tagged reply behind it. */
     dialogue_count_reply(s, BYTES("BYE"));
+    if (dialogue_lost_since(s, c, &reply.first) || (c->kind == VERB_LOGOUT && !session_seen_to_end(s, SERVER))) {
+        c->unsure |= c->kind != VERB_LOGOUT;
+        return;
+    }
     imap_finish(s, c, &reply);
 }
 

@@ -98,7 +98,7 @@ static void take_continuation(struct session *s, const struct line *line)
 /* --- untagged responses --- */
 
 /* The first word of the greeting's text, where it is the name of a host. */
-static void keep_server_name(struct session *s, struct bytes text)
+static void keep_server_name(struct session *s, struct bytes text, bool cut)
 {
     struct imap *x = session_state(s);
     struct bytes name = bytes_word(&text);
@@ -109,18 +109,18 @@ static void keep_server_name(struct session *s, struct bytes text)
             return;
         dot |= c == '.' && i && i + 1 < name.len && byte_is_letter(name.data[i + 1]);
     }
-    if (!dot || name.data[name.len - 1] == '.')
+    if (!dot || name.data[name.len - 1] == '.' || (cut && !text.len))
         return;
     record_text(session_facts(s), F_session_server_name, name);
     imap_text_set(s, &x->server_name, name);
 }
 
-static void greeting(struct session *s, const struct imap_status *status)
+static void greeting(struct session *s, const struct imap_status *status, bool cut)
 {
     struct imap *x = session_state(s);
     record_text(session_facts(s), F_session_banner, status->whole);
     x->logged_in = status->result == RESULT_PREAUTH;
-    keep_server_name(s, status->text);
+    keep_server_name(s, status->text, cut);
 }
 
 static void keep_bye(struct session *s, const struct line *line, struct bytes text)
@@ -199,7 +199,7 @@ static void take_untagged(struct session *s, const struct line *line, struct byt
     struct imap_status status;
     bool is_status = imap_status(text, &status);
     if (!x->greeted && session_from_start(s) && !x->lost_any && is_status)
-        greeting(s, &status);
+        greeting(s, &status, line->end == LINE_CUT);
     x->greeted = true;
     if (x->work)
         x->work->last_when = line->last.when;

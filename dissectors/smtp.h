@@ -120,6 +120,9 @@ size_t transaction_held(const struct transaction *t); /* the memory it takes, wi
 void transaction_rcpt(struct transaction *t, const struct command *rcpt, const struct smtp_reply *reply,
                       const struct limits *limits);
 
+/* May RCPTs of it not have been captured, now that its content is there? */
+bool transaction_rcpts_lost(const struct transaction *t);
+
 /* A recipient's own reply after the data (LMTP, PRDR): of the one that it names, else of the next. False: every
    accepted recipient has one. */
 bool transaction_rcpt_final(struct transaction *t, const struct smtp_reply *reply, bool unsure);

@@ -137,6 +137,12 @@ static void content_reply(struct session *s, struct command *c, const struct smt
     }
     if (x->open && c->phase == 2 && transaction_rcpt_final(x->open, reply, c->unsure))
         return;
+    if (x->open && c->phase == 2 && transaction_rcpts_lost(x->open)) { /* one of theirs, or the one for all? */
+        session_note(s, NOTE_reply_adrift);
+        smtp_end_transaction(s, &smtp_no_reply, "data");
+        finish(s, c, reply);
+        return;
+    }
     if (c->kind == VERB_DATA) {
         struct bytes text = bytes_part(reply->lines, 0, bytes_index(reply->lines, '\n'));
         if (smtp_code_is_known(reply->code))

@@ -13,9 +13,8 @@ static void greeting(struct session *s, const struct smtp_reply *reply)
     session_greeted(s, &reply->last);
     record_text(facts, F_session_banner, first);
     struct bytes name = bytes_word(&rest);
-    if (reply->code == 220 && name.len) {
+    if (reply->code == 220 && name.len && (rest.len || !reply->cut)) /* half a name is another one */
         record_text(facts, F_session_server_name, name);
-    }
 }
 
 /* The command whose content or answer the server does not wait for the end of. */
@@ -62,6 +61,17 @@ static int only_verb(uint32_t code)
     default:
         return -1;
     }
+}
+
+/* Behind a loss: of the codes that say yes, some verbs have but one, and some codes but one verb. */
+static bool can_answer(struct session *s, const struct command *c, uint32_t code)
+{
+    const struct smtp *x = session_state(s);
+    int only = only_verb(code);
+    if (code >= 400 || (!x->lost_any && session_from_start(s)))
+        return true;
+    bool picky = (c->kind == VERB_QUIT || c->kind == VERB_STARTTLS) && !c->silent;
+    return only < 0 ? !picky : c->kind == (uint16_t)only;
 }
 
 /* LMTP, with replies lost: how many the content still gets is not known. Is this one the next command's? It is where
@@ -124,13 +134,21 @@ static void take_reply(struct session *s, const struct smtp_reply *reply)
     }
     x->greeted = true;
     struct command *older, *c = dialogue_answers(s, &reply->first, only_verb(reply->code));
+    bool others = c && !can_answer(s, c, reply->code);
+    if (others)
+        c = NULL;
     if (!c && (c = interrupted(s, reply)) != NULL)
         end_lost_content(s, reply);
+    if (c && !can_answer(s, c, reply->code))
+        c = NULL;
     if (!c && reply->code == 354 && x->mode == MODE_COMMANDS)
         c = dialogue_lost_command(s, VERB_DATA, &reply->first);
     if (!c) {
         refuse_tls(s, reply);
-        answers_nothing(s, reply);
+        if (others)
+            session_note(s, NOTE_reply_adrift);
+        else
+            answers_nothing(s, reply);
         return;
     }
     while ((older = dialogue_pending(s, 0)) != c)
@@ -179,7 +197,8 @@ static void take_reply_line(struct session *s, const struct line *line)
     bool last;
     struct bytes text;
     bool is_reply = smtp_reply_line(line->text, &code, &last, &text);
-    if (!is_reply || (line->broken && !smtp_code_is_known(code))) {
+    bool is_tail = line->broken && (line->text.len == 3 || !smtp_code_is_known(code)); /* of AUTH SCRAM-SHA-256, too */
+    if (!is_reply || is_tail) {
         if (line->broken || line->end == LINE_CUT) {
             session_note(s, NOTE_reply_cut);
             return;
@@ -195,6 +214,7 @@ static void take_reply_line(struct session *s, const struct line *line)
         finish_partial(s);
     if (!x->reply && last) {
         struct smtp_reply reply = {.code = code, .lines = text, .count = 1, .first = line->first, .last = line->last};
+        reply.cut = line->end == LINE_CUT;
         take_reply(s, &reply);
         return;
     }

@@ -135,10 +135,15 @@ static size_t find_waiting(const struct transaction *t, struct bytes mailbox)
     return t->rcpt_count;
 }
 
+bool transaction_rcpts_lost(const struct transaction *t)
+{
+    return t->upload && (t->upload->envelope_lost || t->headless);
+}
+
 bool transaction_rcpt_final(struct transaction *t, const struct smtp_reply *reply, bool unsure)
 {
     struct bytes mailbox = named_mailbox(reply);
-    bool rcpts_lost = t->upload && t->upload->envelope_lost;
+    bool rcpts_lost = transaction_rcpts_lost(t);
     size_t named = mailbox.len ? find_waiting(t, mailbox) : t->rcpt_count;
     if (named == t->rcpt_count && mailbox.len && rcpts_lost) {
         if (!t->others_code || reply->code < t->others_code)
@@ -274,6 +279,8 @@ static void write_reply(const struct transaction *t, struct record *m, const str
     if (smtp_code_is_known(reply->code))
         record_number(m, F_message_code, reply->code);
     struct bytes id = queue_id(text), rest = text;
+    if (reply->cut && text.len == reply->lines.len && id.data + id.len == text.data + text.len)
+        id.len = 0; /* half of one is another one */
     struct bytes status = smtp_status(&rest);
     if (status.len)
         record_text(m, F_message_status, status);
@@ -300,6 +307,8 @@ static const char *verdict(const struct transaction *t, const struct smtp_reply 
         return verdict_of(best);
     bool given_up = facts->server_closed || (strcmp(facts->ended_by, "close") != 0 && !facts->lost);
     bool nobody = t->rcpt_refused && t->rcpt_refused == t->rcpt_count + t->rcpt_omitted;
+    if (t->content_refusal == 503 && t->upload && t->upload->doubtful)
+        return "unknown";   /* a chunk behind the last one, which was lost */
     if (t->content_refusal) /* where it was refused for want of recipients, as these were */
         return nobody && t->rcpt_deferred ? "deferred" : verdict_of(t->content_refusal);
     if (t->upload)

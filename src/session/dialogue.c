@@ -211,8 +211,9 @@ static struct command *after_lost_replies(struct session *s, const struct mark *
         return named;
     if (best)
         return best;
-    bool others = commands->open && commands->from < reply->seen; /* lost ones, that it may answer as well */
-    if (waiting == 1 && !others && only < 0)                      /* such a code is of a command that was lost, too */
+    /* Lost ones, that it may answer as well: what the capture ends before is not told as a gap. */
+    bool others = (commands->open && commands->from < reply->seen) || session_had_more(s, reply);
+    if (waiting == 1 && !others && only < 0) /* such a code is of a command that was lost, too */
         return dialogue_pending(s, 0);
     for (size_t n = 0; is_below(c = dialogue_pending(s, n), reply); n++)
         c->unsure = true;
@@ -270,6 +271,12 @@ struct command *dialogue_answers(struct session *s, const struct mark *reply, in
     if (c->first.at >= d->gap[CLIENT].to)
         d->gap[CLIENT].open = false;
     return c;
+}
+
+bool dialogue_lost_since(struct session *s, const struct command *c, const struct mark *reply)
+{
+    const struct gap *gap = s->dialogue.gap;
+    return gap[CLIENT].to > c->first.at || gap[SERVER].to > c->knew || session_had_more(s, reply);
 }
 
 bool dialogue_adrift(const struct session *s)

@@ -34,6 +34,9 @@ struct command *dialogue_answers(struct session *s, const struct mark *reply, in
 /* Is it open, after a loss, which replies belong to which commands? */
 bool dialogue_adrift(const struct session *s);
 
+/* Were octets lost since the command was sent, of which this reply, or an earlier one, may speak? */
+bool dialogue_lost_since(struct session *s, const struct command *c, const struct mark *reply);
+
 /* The same for what may be no command but text whose head was lost: it is told only if dialogue_proven() says, before
    dialogue_finish(), that it was one. */
 struct command *dialogue_doubtful(struct session *s, const struct line *line, uint16_t kind, struct bytes verb);

@@ -163,6 +163,17 @@ bool session_dark(const struct session *s, enum side side)
     return s->opaque[side] || tcp_dark(&s->flow->tcp, (int)side);
 }
 
+static struct input *lowest_input(struct session *s, enum side side)
+{
+    return s->layer_count ? &s->layers[0].below[side] : &s->in[side];
+}
+
+bool session_had_more(struct session *s, const struct mark *of)
+{
+    uint64_t start = session_start(s, CLIENT), end = input_end(lowest_input(s, CLIENT));
+    return of->seen > (end > start ? end : start) + tcp_closed(&s->flow->tcp, CLIENT);
+}
+
 bool session_acks_usable(const struct session *s, enum side side)
 {
     return !tcp_acks_unusable(&s->flow->tcp, (int)side);
@@ -739,11 +750,6 @@ void session_offer(struct session *s)
 static struct origin origin_of(const struct octets *where)
 {
     return (struct origin){where->at, where->acked, where->captured, where->when, where->frame};
-}
-
-static struct input *lowest_input(struct session *s, enum side side)
-{
-    return s->layer_count ? &s->layers[0].below[side] : &s->in[side];
 }
 
 /* Where the beginning was not captured, the first octets stand behind a loss like any other. */

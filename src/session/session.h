@@ -100,6 +100,9 @@ bool session_dark(const struct session *s, enum side side);
 /* Has this side said all it will (FIN reached, RST, or the flow ended)? */
 bool session_closed(const struct session *s, enum side side);
 
+/* Had the sender of this octet of the server received more of the client than was captured, or is known to be lost? */
+bool session_had_more(struct session *s, const struct mark *of);
+
 /* Do the acknowledgments it sends tell what it had received? Until they were seen to mean nothing, yes. */
 bool session_acks_usable(const struct session *s, enum side side);
 
