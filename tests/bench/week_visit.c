@@ -125,10 +125,7 @@ void smtp_auth(struct visit *v, const char *user, const char *password, bool goo
 
     EVP_EncodeBlock((uint8_t *)text, (const uint8_t *)plain, n);
     say(v, CLIENT, "AUTH PLAIN %s", text);
-    if (good)
-        say(v, SERVER, "235 2.7.0 Authentication successful");
-    else
-        say(v, SERVER, "535 5.7.8 Error: authentication failed");
+    say(v, SERVER, "%s", good ? "235 2.7.0 Authentication successful" : "535 5.7.8 Error: authentication failed");
 }
 
 void pop3_login(struct visit *v, const char *user, const char *password, bool good)
@@ -137,20 +134,16 @@ void pop3_login(struct visit *v, const char *user, const char *password, bool go
     say(v, CLIENT, "USER %s", user);
     say(v, SERVER, "+OK");
     say(v, CLIENT, "PASS %s", password);
-    if (good)
-        say(v, SERVER, "+OK Logged in.");
-    else
-        say(v, SERVER, "-ERR [AUTH] Authentication failed.");
+    say(v, SERVER, "%s", good ? "+OK Logged in." : "-ERR [AUTH] Authentication failed.");
 }
 
 void imap_login(struct visit *v, const char *user, const char *password, bool good)
 {
     say(v, SERVER, "* OK [CAPABILITY IMAP4rev1 IDLE STARTTLS AUTH=PLAIN] ready");
     say(v, CLIENT, "a1 LOGIN \"%s\" \"%s\"", user, password);
-    if (good)
-        say(v, SERVER, "a1 OK [CAPABILITY IMAP4rev1 IDLE UIDPLUS] Logged in");
-    else
-        say(v, SERVER, "a1 NO [AUTHENTICATIONFAILED] Authentication failed.");
+    say(v, SERVER, "%s",
+        good ? "a1 OK [CAPABILITY IMAP4rev1 IDLE UIDPLUS] Logged in"
+             : "a1 NO [AUTHENTICATIONFAILED] Authentication failed.");
 }
 
 /* --- TLS --- */

@@ -51,14 +51,9 @@ inet_interfaces = $closed
 myorigin = example.org
 myhostname = mx.example.org
 mynetworks = 127.0.0.0/8
-virtual_mailbox_domains = example.org
-virtual_mailbox_maps = texthash:$folder/mailboxes
-virtual_transport = discard:
+$(mailboxes_here)
 smtpd_error_sleep_time = 0
-smtpd_sasl_auth_enable = yes
-smtpd_sasl_type = dovecot
-smtpd_sasl_path = $folder/dovecot/postfix-auth
-smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
+$(logins_here)
 END
 }
 
@@ -70,9 +65,7 @@ postfix_open() {
 inet_interfaces = $open, $misused, $kept
 myhostname = relay.example.org
 mynetworks = 0.0.0.0/0
-virtual_mailbox_domains = example.org
-virtual_mailbox_maps = texthash:$folder/mailboxes
-virtual_transport = discard:
+$(mailboxes_here)
 transport_maps = texthash:$folder/transport
 smtp_dns_support_level = disabled
 END

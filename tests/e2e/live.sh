@@ -27,16 +27,11 @@ postfix_receives() {
 inet_interfaces = 192.0.2.25, [2001:db8:25::25]
 myhostname = mx.example.org
 mynetworks = 127.0.0.0/8
-virtual_mailbox_domains = example.org
-virtual_mailbox_maps = texthash:$folder/mailboxes
-virtual_transport = discard:
+$(mailboxes_here)
 smtpd_tls_cert_file = $folder/cert.pem
 smtpd_tls_key_file = $folder/key.pem
 smtpd_tls_security_level = may
-smtpd_sasl_auth_enable = yes
-smtpd_sasl_type = dovecot
-smtpd_sasl_path = $folder/dovecot/postfix-auth
-smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
+$(logins_here)
 END
 }
 

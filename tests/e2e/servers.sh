@@ -176,6 +176,25 @@ postfix_started() {
     done
 }
 
+# Settings of a Postfix: mail for those in $folder/mailboxes is taken, and goes nowhere.
+mailboxes_here() {
+    cat <<END
+virtual_mailbox_domains = example.org
+virtual_mailbox_maps = texthash:$folder/mailboxes
+virtual_transport = discard:
+END
+}
+
+# Settings of a Postfix: it asks Dovecot about logins, and relays for nobody else.
+logins_here() {
+    cat <<END
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = $folder/dovecot/postfix-auth
+smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
+END
+}
+
 # Exim cannot be installed beside Postfix: it is unpacked.
 exim_unpack() {
     mkdir "$folder/exim-package"

@@ -81,10 +81,7 @@ smtpd_tls_chain_files = $folder/key.pem, $folder/cert.pem
 smtpd_tls_security_level = may
 smtpd_tls_ask_ccert = yes
 smtpd_tls_session_cache_database = btree:$folder/postfix/data/sessions
-smtpd_sasl_auth_enable = yes
-smtpd_sasl_type = dovecot
-smtpd_sasl_path = $folder/dovecot/postfix-auth
-smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
+$(logins_here)
 smtpd_client_connection_rate_limit = 0
 END
 exim=

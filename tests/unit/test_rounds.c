@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #define CONTENT_MAX ((size_t)64 << 20)
+#define PATIENCE    300 /* seconds, after which threads that wait in a circle are ended by a signal */
 
 static uint32_t next_random(uint32_t *seed)
 {
@@ -66,7 +67,7 @@ static void block(struct buf *b, uint32_t type, const uint32_t *head, size_t hea
     put32(b, len);
 }
 
-/* With blocks of no known kind in between, some longer than a piece. */
+/* With blocks of no known kind in between, some longer than a piece, and a frame in one that is. */
 static void pcapng_content(struct buf *b, uint32_t seed)
 {
     static const uint32_t section[] = {0x1a2b3c4d, 1, 0xffffffff, 0xffffffff}, interface[] = {1, 262144};
@@ -75,7 +76,7 @@ static void pcapng_content(struct buf *b, uint32_t seed)
     for (uint32_t i = 0; i < 300; i++) {
         uint32_t len = frame_length(&seed);
         const uint32_t head[] = {0, 0, i, len, len};
-        block(b, 6, head, sizeof head, len, &seed);
+        block(b, 6, head, sizeof head, i == 100 ? 3 * (uint32_t)PIECE_SIZE : len, &seed); /* options behind the frame */
         if (next_random(&seed) % 32 == 0)
             block(b, 0xbad, NULL, 0, next_random(&seed) % 900000, &seed);
     }
@@ -283,5 +284,6 @@ int main(void)
         cmocka_unit_test(many_stayed),
         cmocka_unit_test(only_plain_files),
     };
+    alarm(PATIENCE);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

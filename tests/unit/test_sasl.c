@@ -434,6 +434,13 @@ static bool tag_of(struct sasl *x, uint8_t tag[static RECORD_TAG_SIZE])
     return ret;
 }
 
+static void assert_tag(struct sasl *x, const uint8_t wanted[static RECORD_TAG_SIZE])
+{
+    uint8_t tag[RECORD_TAG_SIZE];
+    assert_true(tag_of(x, tag));
+    assert_memory_equal(tag, wanted, sizeof tag);
+}
+
 static struct sasl tagged(const char *mechanism, struct secret_tagger *tagger)
 {
     struct sasl x = begun(mechanism);
@@ -453,22 +460,18 @@ static void tags(void **state)
     /* The same secret, however it is sent and whoever sends it. */
     struct sasl x = tagged("PLAIN", t);
     CLIENT("\0alice\0s3cret");
-    assert_true(tag_of(&x, tag));
-    assert_memory_equal(tag, wanted, sizeof tag);
+    assert_tag(&x, wanted);
     x = tagged("LOGIN", t);
     CLIENT("bob");
     CLIENT("s3cret");
-    assert_true(tag_of(&x, tag));
-    assert_memory_equal(tag, wanted, sizeof tag);
+    assert_tag(&x, wanted);
     x = tagged("LOGIN", t);
     sasl_tell(&x, BYTES("bob"), BYTES("s3cret"), true);
-    assert_true(tag_of(&x, tag));
-    assert_memory_equal(tag, wanted, sizeof tag);
+    assert_tag(&x, wanted);
     x = tagged("XOAUTH2", t);
     CLIENT("user=bob\1auth=Bearer s3cret\1\1");
     CLIENT("");
-    assert_true(tag_of(&x, tag));
-    assert_memory_equal(tag, wanted, sizeof tag);
+    assert_tag(&x, wanted);
 
     /* Another one; another key; none; nothing to compare with; an exchange with a hole. */
     x = tagged("PLAIN", t);
