@@ -14,7 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SLICE 16384 /* octets decoded at a time, on the stack */
+#define SLICE       16384 /* octets decoded at a time, on the stack */
+#define USUAL_PARTS 192   /* octets of what most messages tell of their parts, or less */
 
 struct part {
     struct tree *tree;
@@ -164,8 +165,10 @@ bool tree_admit(struct tree *t)
 
 static struct record *begin_group(struct tree *t)
 {
-    if (!t->parts)
+    if (!t->parts) {
         t->parts = record_new(KIND_message, t->mail->limits);
+        record_reserve(t->parts, USUAL_PARTS);
+    }
     record_begin(t->parts, F_message_parts);
     t->groups++;
     return t->parts;

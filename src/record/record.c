@@ -533,8 +533,11 @@ struct bytes record_find(const struct record *r, enum field f)
 {
     const uint8_t *at = r->data;
     struct bytes found = {NULL, 0}, value;
-    while (bit(r->has, f) && next_of(r, f, &at, &value))
+    while (bit(r->has, f) && next_of(r, f, &at, &value)) {
         found = value;
+        if (field_infos[f].scope == SCOPE_all)
+            break; /* what a record begins with is set once */
+    }
     return found;
 }
 

@@ -179,7 +179,8 @@ void record_cut(struct record *r, enum field f);
 /* Is there an entry of f, at any depth? In constant time. */
 bool record_has(const struct record *r, enum field f);
 
-/* The last text of f at the top level, or nothing. The view lives as long as the record is not changed. */
+/* The last text of f at the top level, or nothing; of the envelope the first, as each is set once. The view lives as
+ * long as the record is not changed. */
 struct bytes record_find(const struct record *r, enum field f);
 
 /* The first number (or time) of f at the top level, or 0. */
