@@ -43,18 +43,6 @@ struct pop3 {
     bool astray; /* among server lines that are no replies */
 };
 
-struct maildrop { /* what was told of it, and done with it */
-    uint64_t messages, octets, retrieved, tops, fetched, deleted;
-    bool counted, by_stat, has_octets, quit; /* messages: known, by STAT; the deletions hold */
-};
-
-static struct maildrop *maildrop(struct pop3 *x)
-{
-    if (!x->maildrop)
-        x->maildrop = memory_get(sizeof *x->maildrop);
-    return x->maildrop;
-}
-
 static const struct reply no_reply = {.answer = ANSWER_NONE};
 static const struct bytes none; /* not told, which is not the same as empty */
 
@@ -136,52 +124,11 @@ static void did_user(struct session *s, const struct command *c, const struct re
 
 /* --- what a command did, now that its reply is known, or that there is none --- */
 
-/* "+OK 2 320" */
-static void did_stat(struct pop3 *x, struct bytes text)
-{
-    uint64_t messages, octets;
-    struct bytes first = bytes_word(&text), second = bytes_word(&text);
-    if (!bytes_number(&first, &messages) || !bytes_number(&second, &octets))
-        return;
-    struct maildrop *m = maildrop(x);
-    if (m->deleted && m->by_stat)
-        return;
-    m->messages = messages + m->deleted; /* those that are marked do not count any more */
-    m->counted = m->by_stat = true;
-    m->octets = m->deleted ? m->octets : octets;
-    m->has_octets |= !m->deleted;
-}
-
-/* LIST and UIDL of all messages. */
-static void did_listing(struct pop3 *x, const struct body *b)
-{
-    struct maildrop *m = maildrop(x);
-    if (!m->counted)
-        m->messages = b->lines + m->deleted;
-    m->counted = true;
-    if (b->verb != VERB_LIST || m->has_octets || m->deleted)
-        return;
-    m->octets = b->octets;
-    m->has_octets = true;
-}
-
-/* What it did with the maildrop, now that it was accepted. */
-static void did_maildrop(struct pop3 *x, const struct command *c, const struct reply *reply)
-{
-    if (c->kind == VERB_STAT)
-        did_stat(x, reply->text);
-    else if (c->kind == VERB_DELE)
-        maildrop(x)->deleted++;
-    else if (c->kind == VERB_RSET && x->maildrop)
-        x->maildrop->deleted = 0;
-    else if (c->kind == VERB_QUIT && x->maildrop)
-        x->maildrop->quit = true;
-}
-
 static void did(struct session *s, const struct command *c, const struct reply *reply)
 {
+    struct pop3 *x = session_state(s);
     if (reply->answer == ANSWER_OK)
-        did_maildrop(session_state(s), c, reply);
+        maildrop_did(&x->maildrop, (enum verb)c->kind, reply->text);
     if (c->kind == VERB_USER)
         did_user(s, c, reply);
     else if (c->kind == VERB_PASS || c->kind == VERB_APOP || (c->kind == VERB_AUTH && c->phase))
@@ -258,10 +205,7 @@ static void write_message(struct session *s, const struct body *b, bool complete
         record_text(m, F_message_user, buf_bytes(&x->user));
     if (b->unsure)
         record_flag(m, F_message_unsure);
-    struct maildrop *d = maildrop(x);
-    d->retrieved += b->whole && complete;
-    d->tops += !b->whole;
-    d->fetched += content_size(b->content);
+    maildrop_fetched(&x->maildrop, b, complete);
     content_finish(b->content, m, complete);
     session_emit(s, m, &b->asked, &b->last);
 }
@@ -278,7 +222,7 @@ static void end_body(struct session *s, bool complete)
     else if (b->verb == VERB_CAPA)
         take_caps(s, b, complete);
     else if (complete && !b->gap_len && (b->verb == VERB_LIST || b->verb == VERB_UIDL))
-        did_listing(x, b);
+        maildrop_listed(&x->maildrop, b);
     if (b->command) {
         if (!b->content)
             record_number(b->command->fields, F_command_lines, 1 + b->lines);
@@ -637,21 +581,6 @@ static void lost(struct session *s, enum side side, uint64_t len, const struct m
 
 /* --- the end --- */
 
-static void write_maildrop(struct record *facts, const struct maildrop *m)
-{
-    record_nonzero(facts, F_session_fetched_whole, m->retrieved);
-    record_nonzero(facts, F_session_fetched_headers, m->tops);
-    record_nonzero(facts, F_session_fetched_octets, m->fetched);
-    record_nonzero(facts, F_session_deleted, m->deleted);
-    if (m->counted)
-        record_number(facts, F_session_maildrop_messages, m->messages);
-    if (m->has_octets)
-        record_number(facts, F_session_maildrop_octets, m->octets);
-    uint64_t gone = m->quit ? m->deleted : 0;
-    if (m->counted && gone <= m->messages)
-        record_number(facts, F_session_left_on_server, m->messages - gone);
-}
-
 static void close(struct session *s)
 {
     struct pop3 *x = session_state(s);
@@ -671,7 +600,7 @@ static void close(struct session *s)
     if (x->logged_in && x->user.len)
         record_text(facts, F_session_user, buf_bytes(&x->user));
     if (x->maildrop)
-        write_maildrop(facts, x->maildrop);
+        maildrop_write(x->maildrop, facts);
     free(x->maildrop);
     untold_release(&x->untold);
     buf_release(&x->told);
@@ -685,7 +614,7 @@ static size_t held(struct session *s, bool *busy)
     const struct body *b = x->body;
     size_t held = memory_cost(x->told.cap) + memory_cost(x->user.cap) + memory_cost(x->server_name.cap);
     *busy |= b || x->logins;
-    held += memory_cost(x->maildrop ? sizeof *x->maildrop : 0);
+    held += maildrop_held(x->maildrop);
     held += b ? memory_cost(sizeof *b) + memory_cost(b->caps.cap) + content_held(b->content) : 0;
     for (const struct login *l = x->logins; l; l = l->next)
         held += login_held(l);

@@ -1,5 +1,5 @@
 /* What the files of the POP3 dissector share: the words of the protocol (pop3_words.c), replies of several lines
-   (pop3_body.c), and the dialogue, which uses them (pop3.c). */
+   (pop3_body.c), what was done with the maildrop (pop3_maildrop.c), and the dialogue, which uses them (pop3.c). */
 #ifndef MAILTAP_DISSECTORS_POP3_H
 #define MAILTAP_DISSECTORS_POP3_H
 
@@ -86,5 +86,21 @@ enum body_state body_read(struct session *s, struct body *b, struct input *in);
 
 /* Will more of the server's lines come than are here? */
 bool body_goes_on(struct session *s, const struct input *in);
+
+/* --- the maildrop (pop3_maildrop.c): null until there is something to tell of it; free() frees it --- */
+
+struct maildrop;
+
+/* The command was accepted, with that text. */
+void maildrop_did(struct maildrop **link, enum verb verb, struct bytes text);
+
+/* All of LIST or UIDL of all messages was read. */
+void maildrop_listed(struct maildrop **link, const struct body *b);
+
+/* A message was read, `complete` or not. */
+void maildrop_fetched(struct maildrop **link, const struct body *b, bool complete);
+
+void maildrop_write(const struct maildrop *m, struct record *facts);
+size_t maildrop_held(const struct maildrop *m);
 
 #endif
