@@ -135,6 +135,19 @@ const char *session_proto(const struct session *s);
 /* Where it stands: the server's port, or what a proxy was asked for. */
 uint16_t session_service(const struct session *s);
 
+/* --- session_choose.c --- */
+
+/* Chooses the dissector by what is here unread, TLS under it where that is what both sides begin with; or waits for
+   more, which is not to be had at the last chance; or gives up. */
+void session_choose(struct session *s, bool last_chance);
+
+/* The same behind a filter that may let something out, or not. What it lets out that no dissector knows is the port's.
+ */
+void session_choose_inside(struct session *s, bool last_chance);
+
+/* Whose servers stand at that port, which of its names, and is it for TLS from the first octet? */
+const struct dissector *dissector_of_port(uint16_t port, unsigned *name, bool *tls);
+
 /* --- session_rest.c: sessions that are quiet are kept in little room --- */
 
 /* What the engine has may be at rest: makes it a session again, and the flow's. */
@@ -194,8 +207,5 @@ void dialogue_flush(struct session *s); /* every command left goes into the log 
 void tally_add(struct tally *t, struct bytes key);
 size_t tally_cap(const struct tally *t); /* entries there is room for */
 size_t dialogue_held(const struct session *s);
-
-/* Where servers of this protocol are found. */
-const struct dissector *dissector_of_port(uint16_t port, unsigned *name, bool *tls);
 
 #endif
