@@ -130,7 +130,7 @@ static void content_reply(struct session *s, struct command *c, const struct smt
         finish(s, c, reply);
         return;
     }
-    if (x->open && x->prdr && reply->code == 353) {
+    if (x->open && reply->code == 353) { /* nothing else has that code: MAIL and its PRDR may be lost */
         x->open->rcpt_next = 0;
         c->phase = 2;
         return;

@@ -40,7 +40,6 @@ void smtp_end_transaction(struct session *s, const struct smtp_reply *reply, con
         upload_free(x, t->upload);
     transaction_free(t);
     x->open = NULL;
-    x->prdr = false;
 }
 
 void smtp_open_headless(struct session *s, const struct command *c)
@@ -49,7 +48,6 @@ void smtp_open_headless(struct session *s, const struct command *c)
     if (x->open || !(x->lost_any || x->envelope_lost || !session_from_start(s)))
         return;
     x->open = transaction_new(c, false);
-    x->prdr = false;
 }
 
 /* A reply that was not seen: may it have been given all the same? */
@@ -119,7 +117,6 @@ static void did_mail(struct session *s, struct command *c, const struct smtp_rep
     x->open = transaction_new(c, true);
     x->open->unproven = !reply->code;
     x->open->smuggled = x->smuggling;
-    x->prdr = bytes_find_nocase(command_arg(c), BYTES(" PRDR")) != SIZE_MAX;
 }
 
 static void did_rcpt(struct session *s, struct command *c, const struct smtp_reply *reply)
