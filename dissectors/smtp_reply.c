@@ -190,6 +190,15 @@ static bool is_later_reply(const struct smtp *x, const struct line *line)
     return line->first.seen > x->reply->reply.first.seen;
 }
 
+/* Postfix's postscreen sends the first line of a greeting alone, and no last one to who talks before it: this line
+   answers the first command. Unless it is what a greeting can end with, that sends the client away. */
+static bool is_behind_teaser(struct session *s, uint32_t code, const struct line *line)
+{
+    const struct smtp *x = session_state(s);
+    return !x->greeted && !x->lost_replies && x->reply->reply.code == 220 && code != 220 && smtp_code_is_known(code) &&
+           code != 421 && code != 521 && code != 554 && line->first.seen > session_start(s, CLIENT);
+}
+
 static void take_reply_line(struct session *s, const struct line *line)
 {
     struct smtp *x = session_state(s);
@@ -212,6 +221,10 @@ static void take_reply_line(struct session *s, const struct line *line)
     }
     if (x->reply && x->reply->reply.cut && (x->reply->reply.code != code || is_later_reply(x, line)))
         finish_partial(s);
+    else if (x->reply && is_reply && is_behind_teaser(s, code, line)) {
+        x->reply->reply.last = line->first; /* who spoke after the teaser spoke too early as well */
+        finish_partial(s);
+    }
     if (!x->reply && last) {
         struct smtp_reply reply = {.code = code, .lines = text, .count = 1, .first = line->first, .last = line->last};
         reply.cut = line->end == LINE_CUT;
