@@ -2,6 +2,7 @@
    they come from the wire, and iconv_open() takes more than names. */
 #include "charset.h"
 
+#include "base/memory.h"
 #include "utf8.h"
 
 #include <errno.h>
@@ -60,6 +61,14 @@ static const struct {
 /* Labels under which there may be anything that is more than ASCII. */
 static const char *const blank_labels[] = {"utf-8",   "utf8",         "us-ascii",  "ascii", "ansi_x3.4-1968", "x-ascii",
                                            "unknown", "unknown-8bit", "x-unknown", "8bit",  "default",        "binary"};
+
+char *charset_string(struct bytes text)
+{
+    char *s = memory_get(text.len + 1);
+    for (size_t i = 0; i < text.len; i++)
+        s[i] = (char)(text.data[i] ? text.data[i] : CHARSET_LOST);
+    return s;
+}
 
 bool charset_same(struct bytes a, struct bytes b)
 {

@@ -14,6 +14,9 @@
    UTF-8. */
 bool charset_to_utf8(struct bytes name, struct bytes text, struct buf *out);
 
+/* The text as a string, which the caller frees; CHARSET_LOST stands for NUL, which has no place in one. */
+char *charset_string(struct bytes text);
+
 /* Are both names the same, but for case? */
 bool charset_same(struct bytes a, struct bytes b);
 

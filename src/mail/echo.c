@@ -69,11 +69,6 @@ size_t echo_held(const struct echo *e)
     return memory_cost(room * sizeof *e->secrets);
 }
 
-void echo_clear(struct echo *e)
-{
-    echo_release(e);
-}
-
 static void remember(struct echo *e, struct bytes secret)
 {
     if (!e->count)

@@ -20,14 +20,11 @@ enum {
     ECHO_TEXT_MOST = 4096, /* octets of a text; a longer one counts as a repetition */
 };
 
-void echo_init(struct echo *e); /* all zero is the same */
-void echo_release(struct echo *e);
+void echo_init(struct echo *e);    /* all zero is the same */
+void echo_release(struct echo *e); /* forgets all; as after echo_init() */
 
 /* The memory it takes beside the struct itself. */
 size_t echo_held(const struct echo *e);
-
-/* Forgets all; as after echo_init(). */
-void echo_clear(struct echo *e);
 
 void echo_add(struct echo *e, struct bytes secret);
 

@@ -2,6 +2,7 @@
 #include "entity.h"
 
 #include "base/memory.h"
+#include "charset.h"
 #include "record/record.h"
 
 #include <stdlib.h>
@@ -9,19 +10,10 @@
 #define WORD_MOST 128  /* octets kept of an encoding's name */
 #define CID_MOST  1024 /* octets kept of a Content-ID */
 
-static char *copy(struct bytes b, size_t most)
-{
-    b = bytes_part(b, 0, most);
-    char *text = memory_get(b.len + 1);
-    for (size_t i = 0; i < b.len; i++)
-        text[i] = (char)(b.data[i] ? b.data[i] : 0xff);
-    return text;
-}
-
 static void take_encoding(struct entity *e, struct bytes value)
 {
     value = bytes_trim(value);
-    e->encoding = copy(value, WORD_MOST);
+    e->encoding = charset_string(bytes_part(value, 0, WORD_MOST));
     for (char *c = e->encoding; *c; c++)
         *c = (char)byte_lower((uint8_t)*c);
     e->transfer = transfer_of(value, &e->encoding_known);
@@ -32,7 +24,8 @@ static void take_cid(struct entity *e, struct bytes value)
     value = bytes_trim(value);
     size_t open = bytes_index(value, '<');
     struct bytes inside = bytes_part(value, open + 1, value.len);
-    e->cid = copy(open < value.len ? bytes_part(inside, 0, bytes_index(inside, '>')) : value, CID_MOST);
+    struct bytes cid = open < value.len ? bytes_part(inside, 0, bytes_index(inside, '>')) : value;
+    e->cid = charset_string(bytes_part(cid, 0, CID_MOST));
 }
 
 void entity_take(struct entity *e, struct bytes name, struct bytes value)

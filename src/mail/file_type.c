@@ -1,8 +1,6 @@
 /* File types: signatures in a table, and a few that need more than comparing octets at one place. */
 #include "file_type.h"
 
-#include <assert.h>
-
 #define SIGNED     FILE_SIGNED
 #define TEXTUAL    FILE_TEXTUAL
 #define CONTAINER  FILE_CONTAINER

@@ -67,15 +67,13 @@ static void end(struct inside *i, bool whole)
     share(i->outer, &i->own);
 }
 
-/* Null where there is none. A NUL would end it. */
+/* Null where there is none. */
 static char *name_of(struct bytes raw, struct bytes charset)
 {
     struct buf name;
     buf_init(&name, NAME_MOST);
     charset_to_utf8(charset, raw, &name);
-    char *text = name.len ? memory_get(name.len + 1) : NULL;
-    for (size_t at = 0; at < name.len; at++)
-        text[at] = (char)(name.data[at] ? name.data[at] : CHARSET_LOST);
+    char *text = name.len ? charset_string(buf_bytes(&name)) : NULL;
     buf_release(&name);
     return text;
 }

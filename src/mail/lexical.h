@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 
+#include <assert.h>
 #include <string.h>
 
 static inline bool lexical_is_blank(uint8_t c)
@@ -21,8 +22,10 @@ static inline __attribute__((always_inline)) lexical_set lexical_set_of(const ch
     unsigned set = 0;
     size_t count = strlen(characters);
 #pragma GCC unroll 32
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        assert(lexical_bits[(uint8_t)characters[i]]); /* else it would never be found */
         set |= lexical_bits[(uint8_t)characters[i]];
+    }
     return (lexical_set)set;
 }
 

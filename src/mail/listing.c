@@ -2,7 +2,6 @@
  */
 #include "listing.h"
 
-#include "base/memory.h"
 #include "mail/file_type.h"
 #include "record/record.h"
 

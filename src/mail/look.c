@@ -41,7 +41,8 @@ struct look {
     uint8_t head[FILE_TYPE_HEAD];
 };
 
-struct scanner *scanner_new(const struct limits *limits, enum file_type type, bool is_attachment)
+/* The scanner for parts of that type, or null where there is none. */
+static struct scanner *scanner_of(const struct limits *limits, enum file_type type, bool is_attachment)
 {
     switch ((unsigned)type) {
     case FILE_TYPE_zip:
@@ -134,7 +135,7 @@ static void find_type(struct look *l)
     l->pe.at = file_type_pe_at(head);
     l->pe.want = l->type == FILE_TYPE_dos_exe && l->pe.at ? 4 : 0;
     probe(&l->pe, 0, head);
-    l->scanner = scanner_new(l->limits, l->type, l->is_attachment);
+    l->scanner = scanner_of(l->limits, l->type, l->is_attachment);
     if (l->scanner)
         l->scanner->ops->push(l->scanner, head);
 }

@@ -153,7 +153,8 @@ void tree_join(struct tree *t, struct tree *inner)
     t->groups += inner->groups;
 }
 
-bool tree_admit(struct tree *t)
+/* May one more part be listed? Counts it, or counts it as omitted. */
+static bool admit(struct tree *t)
 {
     if (t->listed >= t->mail->limits->mime_parts) {
         t->omitted++;
@@ -176,7 +177,7 @@ static struct record *begin_group(struct tree *t)
 
 void tree_container(struct tree *t, const struct entity *e, const char *path, const char *fallback)
 {
-    if (!tree_admit(t))
+    if (!admit(t))
         return;
     struct record *r = begin_group(t);
     entity_describe(e, path, fallback, r);
@@ -211,7 +212,7 @@ static void begin_looks(struct part *p)
 
 struct part *part_new(struct tree *t, struct entity *e, char *path, const char *fallback, struct mime *inner)
 {
-    if (!inner && !tree_admit(t)) {
+    if (!inner && !admit(t)) {
         entity_release(e);
         free(path);
         return NULL;

@@ -35,9 +35,6 @@ void tree_write(struct tree *t, const char *stem, struct record *message);
 /* Moves the parts of `inner`, and their files, behind those of t, which has some. */
 void tree_join(struct tree *t, struct tree *inner);
 
-/* May one more part be listed? Counts it, or counts it as omitted. */
-bool tree_admit(struct tree *t);
-
 /* Lists a multipart or message: it has no octets of its own. */
 void tree_container(struct tree *t, const struct entity *e, const char *path, const char *fallback);
 

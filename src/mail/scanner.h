@@ -30,10 +30,6 @@ struct scanner_ops {
     size_t (*held)(const struct scanner *s); /* the memory it takes */
 };
 
-/* The scanner for parts of that type, or null where there is none. `is_attachment` as in look_new(). The limits are
-   kept by reference. */
-struct scanner *scanner_new(const struct limits *limits, enum file_type type, bool is_attachment);
-
 /* The scanners there are; each is in a file of its own. */
 struct scanner *zip_scanner_new(const struct limits *limits); /* APPNOTE.TXT 6.3.10 */
 struct scanner *tar_scanner_new(const struct limits *limits); /* POSIX.1-2017 pax */
