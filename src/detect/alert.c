@@ -21,7 +21,7 @@ static void put_id(struct record *r, const struct detector *rule, const struct p
     char text[200 + NAME_MOST], hex[33];
     struct bytes sensor = profile_sensor(e);
     int len = snprintf(text, sizeof text, "%.*s/%s/%s/%s/%" PRId64 "/%" PRIu32 "/", (int)sensor.len,
-                       (const char *)sensor.data, rule->name, names->client, names->server, e->first, index);
+                       (const char *)sensor.data, rule->name, names->client, names->server, e->named, index);
     size_t at = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
     struct bytes name = bytes_part(profile_name(e), 0, sizeof text - at);
     memcpy(text + at, name.data, name.len);

@@ -490,6 +490,8 @@ static void queue(struct detection *d, struct record *r)
 static void speak(struct watch *w, struct profile *e, const char *state)
 {
     struct record *r = record_new(KIND_alert, w->detection->limits);
+    if (!e->spoken)
+        e->named = e->first;
     told(e, alert_write(r, w, w->detector, e, state));
     e->written++;
     e->spoken = true;

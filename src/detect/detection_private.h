@@ -23,6 +23,7 @@ struct profile {
     uint64_t hash;
     uint64_t turn;       /* of the record that it was last asked for with */
     int64_t first, last; /* events */
+    int64_t named;       /* first, when it first spoke: ids rest on it, whatever earlier event comes to it later */
     int64_t touched;     /* capture time when it was last asked for */
     uint64_t events;
     uint64_t told; /* count when it last spoke */

@@ -290,6 +290,51 @@ static void found_stays(void **state)
     detect_settings_release(&settings);
 }
 
+/* A session that asks for names; those of long sessions are heard of late. */
+static void ask(struct detection *d, int64_t ts, unsigned from, unsigned to, const struct limits *limits)
+{
+    struct record *r = record_new(KIND_session, limits);
+    record_time(r, F_all_ts, ts);
+    record_word(r, F_all_proto, "smtp");
+    record_word(r, F_all_client_ip, "203.0.113.1");
+    record_word(r, F_all_server_ip, "198.51.100.25");
+    for (unsigned i = from; i < to; i++) {
+        char name[16];
+        record_begin(r, F_session_commands);
+        record_text(r, F_command_verb, BYTES("VRFY"));
+        record_text(r, F_command_arg, bytes_of(name, (size_t)snprintf(name, sizeof name, "user%u", i)));
+        record_number(r, F_command_code, 252);
+        record_end(r);
+    }
+    detection_see(d, r);
+    record_free(r);
+}
+
+/* Its id stays, also where something earlier comes to it. */
+static void one_identity(void **state)
+{
+    struct detect_settings settings;
+    struct limits limits;
+    struct record *alert;
+    char first[33] = "", id[33];
+    unsigned alerts = 0;
+    (void)state;
+    limits_init(&limits);
+    detect_settings_init(&settings);
+    struct detection *d = detection_new(&settings, &limits);
+    ask(d, 60 * CLOCK_S, 0, 5, &limits);
+    ask(d, 1 * CLOCK_S, 5, 30, &limits);
+    detection_finish(d);
+    for (; (alert = detection_next(d)) != NULL; alerts++) {
+        bytes_to_string(alerts ? id : first, sizeof id, record_find(alert, F_alert_alert_id));
+        assert_true(!alerts || !strcmp(id, first));
+        record_free(alert);
+    }
+    assert_true(alerts > 1);
+    detection_free(d);
+    detect_settings_release(&settings);
+}
+
 static void settings(void **state)
 {
     struct detect_settings s;
@@ -322,7 +367,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routes),         cmocka_unit_test(own_domains), cmocka_unit_test(counting),
         cmocka_unit_test(networks),       cmocka_unit_test(times),       cmocka_unit_test(bounded),
-        cmocka_unit_test(bounded_growth), cmocka_unit_test(found_stays), cmocka_unit_test(settings),
+        cmocka_unit_test(bounded_growth), cmocka_unit_test(found_stays), cmocka_unit_test(one_identity),
+        cmocka_unit_test(settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
