@@ -32,6 +32,7 @@ struct detection {
     int64_t now, looked; /* the latest time seen, and when entities were last looked through for their age */
     struct profile *first_waiting, **last_waiting;
     struct record **alerts;
+    bool finished;
     size_t alert_at, alert_count, alert_cap;
 };
 
@@ -541,17 +542,29 @@ void detection_see(struct detection *d, const struct record *r)
 
 void detection_finish(struct detection *d)
 {
-    for (unsigned i = 0; i < d->watch_count; i++)
-        while (d->watches[i].oldest)
-            forget(&d->watches[i], d->watches[i].oldest);
+    d->finished = true;
 }
 
+/* False: there is none left. */
+static bool forget_one(struct detection *d)
+{
+    for (unsigned i = 0; i < d->watch_count; i++)
+        if (d->watches[i].oldest) {
+            forget(&d->watches[i], d->watches[i].oldest);
+            return true;
+        }
+    return false;
+}
+
+/* What is said at the end, of each entity, is made one by one: all of it at once would be many times the limit. */
 struct record *detection_next(struct detection *d)
 {
-    if (d->alert_at < d->alert_count)
-        return d->alerts[d->alert_at++];
-    d->alert_at = d->alert_count = 0;
-    return NULL;
+    if (d->alert_at == d->alert_count) {
+        d->alert_at = d->alert_count = 0;
+        while (d->finished && !d->alert_count && forget_one(d))
+            continue;
+    }
+    return d->alert_at < d->alert_count ? d->alerts[d->alert_at++] : NULL;
 }
 
 void detection_counts(const struct detection *d, struct detection_counts *ret)

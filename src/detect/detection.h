@@ -22,7 +22,7 @@ void detection_free(struct detection *d); /* null is nothing */
 /* The rules see that record. */
 void detection_see(struct detection *d, const struct record *r);
 
-/* There are no more: what has still to be said becomes alerts. */
+/* There are no more: what has still to be said is what detection_next() gives until there is none. */
 void detection_finish(struct detection *d);
 
 /* The next alert, which the caller frees; null when there is none. */
