@@ -226,8 +226,6 @@ struct work *imap_work(struct imap *x);
 /* Does a command of one of these kinds wait, of those that the sender of this had received? */
 bool imap_waits(struct session *s, const struct mark *reply, enum verb a, enum verb b);
 
-void opening_says(struct opening *o, enum field f, uint64_t n);
-
 /* What arguments, untagged responses, response codes say. */
 void imap_command_says(struct request *r, struct bytes args);
 void imap_id(struct session *s, enum field group, struct bytes list);

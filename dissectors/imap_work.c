@@ -129,6 +129,13 @@ void imap_id(struct session *s, enum field group, struct bytes list)
 
 /* --- what the server says untagged --- */
 
+static void opening_says(struct opening *o, enum field f, uint64_t n)
+{
+    unsigned i = (unsigned)(f - F_opening_exists);
+    o->numbers[i] = n;
+    o->has |= 1u << i;
+}
+
 /* So many messages were expunged by us. */
 static void expunged(struct work *w, uint64_t n)
 {
@@ -342,13 +349,6 @@ void imap_code_says(struct session *s, const struct imap_status *status)
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (bytes_equal_nocase(status->code, bytes_of_string(numbers[i].name)) && bytes_number(&args, &n))
             opening_says(&imap_work(x)->opening, numbers[i].field, n);
-}
-
-void opening_says(struct opening *o, enum field f, uint64_t n)
-{
-    unsigned i = (unsigned)(f - F_opening_exists);
-    o->numbers[i] = n;
-    o->has |= 1u << i;
 }
 
 /* --- what commands did --- */

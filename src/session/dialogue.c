@@ -16,7 +16,7 @@ size_t tally_cap(const struct tally *t)
     return cap;
 }
 
-void tally_add(struct tally *t, struct bytes key)
+static void tally_add(struct tally *t, struct bytes key)
 {
     if (key.len >= sizeof t->entries->key)
         key.len = sizeof t->entries->key - 1;

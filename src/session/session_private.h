@@ -121,9 +121,7 @@ enum fate session_fate(const struct session *s);
 void session_uid(const struct flow_head *head, char uid[static UID_SIZE]);
 void session_free(struct session *s);
 
-/* What it takes of memory now, all in all, and what all sessions of a pool take: that changes also when others are put
-   to rest. */
-size_t session_held(const struct session *s);
+/* What all sessions of a pool take of memory now. */
 size_t session_pool_held(const struct session_pool *pool);
 
 /* Is it in the middle of something: does a command wait for its reply, a transaction or a message for its end, what was
@@ -203,8 +201,7 @@ void session_emit_own(struct session *s, bool last, enum close how);
 
 /* dialogue.c */
 void dialogue_release(struct session *s);
-void dialogue_flush(struct session *s); /* every command left goes into the log as it is */
-void tally_add(struct tally *t, struct bytes key);
+void dialogue_flush(struct session *s);  /* every command left goes into the log as it is */
 size_t tally_cap(const struct tally *t); /* entries there is room for */
 size_t dialogue_held(const struct session *s);
 

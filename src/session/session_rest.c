@@ -48,11 +48,6 @@ bool session_is_deaf(const struct session *s)
     return s->is_resting ? resting_const(s)->deaf : s->unrecognised;
 }
 
-size_t session_held(const struct session *s)
-{
-    return s->is_resting ? resting_const(s)->held : s->held;
-}
-
 enum fate session_fate(const struct session *s)
 {
     return s->is_resting ? (enum fate)resting_const(s)->fate : session_fate_awake(s);
