@@ -405,12 +405,9 @@ static void read_lossy(struct json *j)
 {
     struct entry e;
     for (size_t at = 0; record_next(j->record, &at, &e);)
-        for (unsigned f = 0; e.field == F_all_lossy && f < FIELD_COUNT; f++) {
-            char path[FIELD_PATH_SIZE];
-            field_path((enum field)f, path);
-            if (bytes_equal(e.text, bytes_of_string(path)) && field_is_of((enum field)f, record_kind(j->record)))
+        for (unsigned f = 0; e.field == F_all_lossy && f < FIELD_COUNT; f++)
+            if (field_path_is((enum field)f, e.text) && field_is_of((enum field)f, record_kind(j->record)))
                 j->lossy[f / 64] |= UINT64_C(1) << (f % 64);
-        }
 }
 
 static void json_record(void *state, const struct record *r, struct buf *out)

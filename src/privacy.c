@@ -101,6 +101,7 @@ void privacy_free(struct privacy *p)
 /* "h:" and 16 digits; or, to be dropped, "*". */
 static void add_hash(struct privacy *p, struct bytes text)
 {
+    static const char hex[] = "0123456789abcdef";
     uint8_t mac[EVP_MAX_MD_SIZE];
     size_t len;
     if (p->level == PRIVACY_DROP) {
@@ -113,8 +114,10 @@ static void add_hash(struct privacy *p, struct bytes text)
     bool made = EVP_MAC_init(p->context, NULL, 0, NULL) && EVP_MAC_update(p->context, p->lower.data, p->lower.len) &&
                 EVP_MAC_final(p->context, mac, &len, sizeof mac) && len >= HASH_OCTETS;
     buf_add_string(&p->out, "h:");
-    for (unsigned i = 0; i < HASH_OCTETS && made; i++)
-        buf_printf(&p->out, "%02x", mac[i]);
+    for (unsigned i = 0; i < HASH_OCTETS && made; i++) {
+        buf_add_byte(&p->out, (uint8_t)hex[mac[i] >> 4]);
+        buf_add_byte(&p->out, (uint8_t)hex[mac[i] & 15]);
+    }
 }
 
 static size_t last_index(struct bytes b, uint8_t c)

@@ -116,6 +116,7 @@ bool scope_is_top(enum field_scope s);    /* no group's */
 /* How `lossy` and `truncated` name a field: "subject", "commands.arg". */
 #define FIELD_PATH_SIZE 64
 void field_path(enum field f, char path[static FIELD_PATH_SIZE]);
+bool field_path_is(enum field f, struct bytes path);
 
 /* May it, or the group that it stands in, be in a record of that kind? Paths are unique among those only. */
 bool field_is_of(enum field f, enum kind k);

@@ -127,6 +127,16 @@ void field_path(enum field f, char path[static FIELD_PATH_SIZE])
         snprintf(path, FIELD_PATH_SIZE, "%s.%s", field_infos[parent].name, field_infos[f].name);
 }
 
+bool field_path_is(enum field f, struct bytes path)
+{
+    struct bytes name = bytes_of_string(field_infos[f].name);
+    char whole[FIELD_PATH_SIZE];
+    if (path.len < name.len || memcmp(path.data + path.len - name.len, name.data, name.len) != 0)
+        return false; /* most are told apart by this */
+    field_path(f, whole);
+    return bytes_equal(path, bytes_of_string(whole));
+}
+
 bool field_is_of(enum field f, enum kind k)
 {
     enum field_scope scope = field_infos[f].scope;

@@ -75,6 +75,10 @@ static void tables(void **state)
         assert_string_equal(kind_name((enum kind)k), scope_name(kind_scope((enum kind)k)));
     field_path(F_command_arg, path);
     assert_string_equal(path, "commands.arg");
+    assert_true(field_path_is(F_command_arg, BYTES("commands.arg")));
+    assert_false(field_path_is(F_command_arg, BYTES("arg")));
+    assert_false(field_path_is(F_command_arg, BYTES("commands_arg")));
+    assert_false(field_path_is(F_command_arg, BYTES("")));
     field_path(F_message_subject, path);
     assert_string_equal(path, "subject");
     for (unsigned f = 0; f < FIELD_COUNT; f++) { /* room for every path, and no key twice in one object */
