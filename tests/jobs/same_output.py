@@ -71,15 +71,15 @@ def variants(files, folder, keylog):
         [*small, '-c', '1000', '-o', 'text', '-o', 'summary'],
         ['-r', cut, '-r', packed, '-r', whole, '--hash', 'all'],
         ['-r', whole, '-c', '15555', '--stats', '60'],
-        ['-r', whole, '-r', cut, '-w', '-', '-o', 'json:/dev/stderr', 'port 25 or port 143'],
+        ['-r', whole, '-r', cut, '-w', pathlib.Path(folder, 'written'), '-o', 'json', 'port 25 or port 143'],
     ]
 
 
-def differences(mailtap, variant):
+def differences(mailtap, variant, written):
     expected, failed = None, 0
     for run in RUNS:
         done = subprocess.run([mailtap, *variant, *run], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        out = done.stdout + done.stderr
+        out = done.stdout + done.stderr + (written.read_bytes() if written in variant else b'')
         if len(out) < 10000 or done.returncode not in (0, 3):
             sys.exit(f'{variant[-4:]} {run}: {len(out)} octets of output, ended with {done.returncode}: {done.stderr[-300:]}')
         if expected is None:
@@ -115,7 +115,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         files = all_captures(dialogue_test, samples, [dialogues], folder)
         tried = variants(files, folder, keys(dialogues, folder))
-        failed = sum(differences(mailtap, variant) for variant in tried)
+        failed = sum(differences(mailtap, variant, pathlib.Path(folder, 'written')) for variant in tried)
         whole = pathlib.Path(folder, 'long.pcap')
         packets = received(subprocess.check_output([mailtap, '-r', whole, '-o', 'json']).splitlines()[-1])
         failed += sum(interrupted(mailtap, whole, packets, run) for run in RUNS[:6])
