@@ -14,7 +14,7 @@
 #define ENTRY_FAR  0xfeu /* the field is so much more than the octet that follows */
 #define ENTRY_LONG 0xffu
 
-/* All of them; the view lives as long as the record is not changed. */
+/* All of them, never a null; the view lives as long as the record is not changed. */
 struct bytes record_entries(const struct record *r);
 
 /* The field of the entry at `at` (FIELD_COUNT for an end), and its octets: none for groups and ends. Returns the place

@@ -413,7 +413,7 @@ void record_end(struct record *r)
 
 struct bytes record_entries(const struct record *r)
 {
-    return bytes_of(r->data, r->len);
+    return r->len ? bytes_of(r->data, r->len) : bytes_of("", 0);
 }
 
 /* entry_read() by places. */
