@@ -137,9 +137,9 @@ struct message_facts { /* what a message record repeats of its session */
     bool logged_in, login_unknown;
 };
 
-/* The records of what an APPEND sent. The reply: what its tagged line says, or null; `first`, `last`: its marks. */
+/* The records of what an APPEND sent. The answer: what its tagged line says, or null; `first`, `last`: its marks. */
 void imap_appended(struct session *s, const struct message_facts *facts, struct request *r,
-                   const struct imap_status *reply, const struct mark *first, const struct mark *last);
+                   const struct imap_status *answer, const struct mark *first, const struct mark *last);
 
 enum fetch_item { ITEM_UID, ITEM_FLAGS, ITEM_DATE, ITEM_SIZE, ITEM_MODSEQ, ITEM_ENVELOPE, ITEM_STRUCTURE, ITEM_NONE };
 

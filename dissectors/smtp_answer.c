@@ -108,12 +108,14 @@ static void finish_with(struct session *s, struct command *c, const struct smtp_
     finish(s, c, reply);
 }
 
-/* It says that the client is gone: its sender had received the end of the stream inside the content. */
-static bool is_epilogue(struct session *s, const struct smtp_reply *reply)
+/* The content that the client has left, where this reply says so: its sender had received the end of the stream inside.
+   Else null. */
+static struct upload *left_inside(struct session *s, const struct smtp_reply *reply)
 {
     const struct smtp *x = session_state(s);
-    const struct upload *u = x->open ? x->open->upload : NULL;
-    return u && !u->ended && session_closed(s, CLIENT) && reply->first.seen > input_end(session_input(s, CLIENT));
+    struct upload *u = x->open ? x->open->upload : NULL;
+    bool left = u && !u->ended && session_closed(s, CLIENT) && reply->first.seen > input_end(session_input(s, CLIENT));
+    return left ? u : NULL;
 }
 
 /* The reply to a content: one for each accepted recipient in LMTP; one for each and one more with PRDR. */
@@ -122,8 +124,8 @@ static void content_reply(struct session *s, struct command *c, const struct smt
     struct smtp *x = session_state(s);
     if (c->kind == VERB_BDAT && !record_has(c->fields, F_command_code))
         write_code(s, c, reply);
-    bool late = is_epilogue(s, reply);
-    if (!late && x->open && smtp_is_lmtp(s) && transaction_rcpt_final(x->open, reply, c->unsure)) {
+    struct upload *left = left_inside(s, reply);
+    if (!left && x->open && smtp_is_lmtp(s) && transaction_rcpt_final(x->open, reply, c->unsure)) {
         if (transaction_waiting(x->open))
             return;
         smtp_end_transaction(s, &smtp_no_reply, "data");
@@ -151,12 +153,12 @@ static void content_reply(struct session *s, struct command *c, const struct smt
         if (status.len)
             record_text(c->fields, F_command_final_status, status);
     }
-    if (late) {
-        x->open->upload->left = true;
+    if (left) {
+        left->left = true;
         if (c->kind == VERB_BDAT)
             session_note(s, NOTE_content_cut); /* of DATA the session's end tells */
     }
-    smtp_end_transaction(s, late ? &smtp_no_reply : reply, late ? "close" : "data");
+    smtp_end_transaction(s, left ? &smtp_no_reply : reply, left ? "close" : "data");
     finish(s, c, reply);
 }
 

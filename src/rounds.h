@@ -16,7 +16,7 @@ struct rounds;
 typedef void rounds_work(void *arg, unsigned member, uint64_t round);
 
 /* So many threads, numbered from 0. Null: they cannot be had. */
-struct rounds *rounds_new(unsigned members, rounds_work *work, void *arg);
+struct rounds *rounds_new(unsigned members, rounds_work *does, void *arg);
 
 /* The number of the round to be filled, from 0; waits until all are done with that of ROUNDS before. Then it is sent.
    Called by one thread at a time. */
@@ -30,7 +30,7 @@ typedef bool rounds_take(void *arg, struct bytes stays);
 
 /* Returns when that was false, and all rounds sent are done with. False, and nothing was done: this source cannot be
    read by turns. */
-bool rounds_read(struct rounds *r, struct source *src, rounds_take *take, void *arg);
+bool rounds_read(struct rounds *r, struct source *src, rounds_take *takes, void *arg);
 
 /* Waits for what was sent, and frees it. */
 void rounds_end(struct rounds *r);

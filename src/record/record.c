@@ -425,7 +425,7 @@ static inline size_t head(const struct record *r, size_t at, unsigned *field, st
 /* What the entry counts in record_size(). */
 static size_t cost(unsigned field, struct bytes value)
 {
-    if (field == FIELD_COUNT || field_is_group((enum field)field))
+    if (!value.data) /* of a group, or its end */
         return HEAD_COST;
     if (field_types[field] == COUNTS)
         return HEAD_COST + NUMBER_MOST + value.len - 1 - value.data[0];
