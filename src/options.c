@@ -492,6 +492,14 @@ static bool complete_privacy(struct options *o, struct error *err)
     return true;
 }
 
+/* What the rules remember is a part of --memory, where connections need the rest. */
+static void share_memory(struct options *o)
+{
+    uint64_t most = o->engine.memory / 2;
+    if (!o->record_count && o->engine.limits.detect > most)
+        o->engine.limits.detect = most;
+}
+
 static bool complete(struct options *o, bool terminal, struct error *err)
 {
     const char *usual = !terminal ? "json" : o->file_count || o->record_count ? "summary" : "text";
@@ -603,6 +611,7 @@ bool options_parse(struct options *o, int argc, char **argv, bool terminal, stru
     if (!right || !apply_all(o, err))
         return false;
     join_filter(o, argv + optind);
+    share_memory(o);
     return complete(o, terminal, err);
 }
 

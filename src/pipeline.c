@@ -434,6 +434,7 @@ enum exit_code pipeline_run(const struct options *o, const atomic_int *stop, str
         return code;
     }
     engine.keylog = p.keylog;
+    engine.memory -= o->engine.limits.detect; /* half at most, see options.c */
     engine.mail.extraction = p.extraction;
     p.decoder = decoder_new(&o->engine.limits);
     if (!o->engine.any_port)

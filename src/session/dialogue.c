@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #define TALLY_KEYS 256
-#define USUAL_LOG  384 /* octets of the commands of most sessions, or less */
 
 size_t tally_cap(const struct tally *t)
 {
@@ -51,10 +50,8 @@ static void command_free(struct session *s, struct command *c)
 static void write_to_log(struct session *s, struct command *c)
 {
     struct dialogue *d = &s->dialogue;
-    if (!d->log) {
+    if (!d->log)
         d->log = record_new(KIND_session, s->settings->limits);
-        record_reserve(d->log, USUAL_LOG);
-    }
     record_end(c->fields);
     record_join(d->log, c->fields);
     d->logged++;

@@ -100,6 +100,22 @@ static void usual_output(void **state)
     options_release(&a.o);
 }
 
+/* The rules' share of the memory: half at most, where there are connections. */
+static void memory_of_rules(void **state)
+{
+    struct attempt a;
+    (void)state;
+    PARSE(&a, "-r", "a.pcap", "--memory", "16M", "--limit", "detect=1073741824");
+    assert_int_equal(a.o.engine.limits.detect, 8 << 20);
+    options_release(&a.o);
+    PARSE(&a, "-r", "a.pcap", "--memory", "16M", "--limit", "detect=4194304");
+    assert_int_equal(a.o.engine.limits.detect, 4 << 20);
+    options_release(&a.o);
+    PARSE(&a, "--records", "a.json", "--memory", "16M", "--limit", "detect=1073741824");
+    assert_int_equal(a.o.engine.limits.detect, 1 << 30);
+    options_release(&a.o);
+}
+
 static void filter_words(void **state)
 {
     struct attempt a;
@@ -192,8 +208,9 @@ static void help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything), cmocka_unit_test(usual_output), cmocka_unit_test(filter_words),
-        cmocka_unit_test(actions),    cmocka_unit_test(mistakes),     cmocka_unit_test(help),
+        cmocka_unit_test(everything),   cmocka_unit_test(memory_of_rules), cmocka_unit_test(usual_output),
+        cmocka_unit_test(filter_words), cmocka_unit_test(actions),         cmocka_unit_test(mistakes),
+        cmocka_unit_test(help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
