@@ -354,11 +354,7 @@ static void write_md5(struct record *r, enum field f, struct bytes text)
     char hex[33];
     if (!EVP_Digest(text.data, text.len, digest, NULL, EVP_md5(), NULL))
         return;
-    for (unsigned i = 0; i < 16; i++) {
-        hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-        hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-    }
-    hex[32] = '\0';
+    *bytes_hex(hex, bytes_of(digest, 16)) = '\0';
     record_word(r, f, hex);
 }
 

@@ -101,8 +101,8 @@ void privacy_free(struct privacy *p)
 /* "h:" and 16 digits; or, to be dropped, "*". */
 static void add_hash(struct privacy *p, struct bytes text)
 {
-    static const char hex[] = "0123456789abcdef";
     uint8_t mac[EVP_MAX_MD_SIZE];
+    char hex[2 * HASH_OCTETS];
     size_t len;
     if (p->level == PRIVACY_DROP) {
         buf_add_byte(&p->out, '*');
@@ -110,13 +110,13 @@ static void add_hash(struct privacy *p, struct bytes text)
     }
     buf_reset(&p->lower);
     for (size_t i = 0; i < text.len; i++)
-        buf_add_byte(&p->lower, text.data[i] >= 'A' && text.data[i] <= 'Z' ? text.data[i] | 0x20 : text.data[i]);
+        buf_add_byte(&p->lower, byte_lower(text.data[i]));
     bool made = EVP_MAC_init(p->context, NULL, 0, NULL) && EVP_MAC_update(p->context, p->lower.data, p->lower.len) &&
                 EVP_MAC_final(p->context, mac, &len, sizeof mac) && len >= HASH_OCTETS;
     buf_add_string(&p->out, "h:");
-    for (unsigned i = 0; i < HASH_OCTETS && made; i++) {
-        buf_add_byte(&p->out, (uint8_t)hex[mac[i] >> 4]);
-        buf_add_byte(&p->out, (uint8_t)hex[mac[i] & 15]);
+    if (made) {
+        bytes_hex(hex, bytes_of(mac, HASH_OCTETS));
+        buf_add(&p->out, bytes_of(hex, sizeof hex));
     }
 }
 
@@ -162,9 +162,7 @@ bool privacy_knows(struct bytes word)
     char lower[WORD_MOST + 1];
     if (!word.len || word.len > WORD_MOST)
         return false;
-    for (size_t i = 0; i < word.len; i++)
-        lower[i] = (char)(word.data[i] >= 'A' && word.data[i] <= 'Z' ? word.data[i] | 0x20 : word.data[i]);
-    lower[word.len] = 0;
+    lower[bytes_lower(word, lower, WORD_MOST).len] = 0;
     return strlen(lower) == word.len &&
            bsearch(lower, words, sizeof words / sizeof *words, sizeof *words, compare_word);
 }

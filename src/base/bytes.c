@@ -32,6 +32,16 @@ void bytes_to_string(char *to, size_t size, struct bytes b)
     to[len] = '\0';
 }
 
+char *bytes_hex(char *to, struct bytes b)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < b.len; i++) {
+        *to++ = digits[b.data[i] >> 4];
+        *to++ = digits[b.data[i] & 15];
+    }
+    return to;
+}
+
 struct bytes bytes_lower(struct bytes b, char *to, size_t size)
 {
     size_t n = b.len < size ? b.len : size;

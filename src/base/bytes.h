@@ -36,6 +36,9 @@ bool bytes_equal(struct bytes a, struct bytes b);
 /* A string of the first octets, as many as there is room for; `size` is at least 1. */
 void bytes_to_string(char *to, size_t size, struct bytes b);
 
+/* Two lower-case hexadecimal digits for each octet, without a NUL; returns the place behind them. */
+char *bytes_hex(char *to, struct bytes b);
+
 /* Its first octets in lower case (ASCII), as many as there is room for, in `to`. */
 struct bytes bytes_lower(struct bytes b, char *to, size_t size);
 

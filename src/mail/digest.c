@@ -105,15 +105,10 @@ void digest_push(struct digest *d, struct bytes more)
 
 bool digest_end(struct digest *d, char hex[static DIGEST_HEX])
 {
-    static const char digits[] = "0123456789abcdef";
     uint8_t octets[EVP_MAX_MD_SIZE];
     unsigned len = 0;
     bool ok = EVP_DigestFinal_ex(d->context, octets, &len) && !d->failed && 2 * len < DIGEST_HEX;
-    for (unsigned i = 0; ok && i < len; i++) {
-        *hex++ = digits[octets[i] >> 4];
-        *hex++ = digits[octets[i] & 15];
-    }
-    *hex = '\0';
+    *bytes_hex(hex, bytes_of(octets, ok ? len : 0)) = '\0';
     digest_drop(d);
     return ok;
 }
