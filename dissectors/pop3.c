@@ -11,6 +11,7 @@
 #include "mail/content.h"
 #include "session/filter.h"
 #include "untold.h"
+#include "xclient.h"
 
 #include <stdlib.h>
 
@@ -124,11 +125,22 @@ static void did_user(struct session *s, const struct command *c, const struct re
 
 /* --- what a command did, now that its reply is known, or that there is none --- */
 
+/* As whom a client had logged in at the proxy is no matter: it logs in here, too. */
+static void did_xclient(struct session *s, const struct command *c)
+{
+    struct buf user;
+    buf_init(&user, (size_t)session_limits(s)->text);
+    xclient_taken(s, command_arg(c), &user);
+    buf_release(&user);
+}
+
 static void did(struct session *s, const struct command *c, const struct reply *reply)
 {
     struct pop3 *x = session_state(s);
     if (reply->answer == ANSWER_OK)
         maildrop_did(&x->maildrop, (enum verb)c->kind, reply->text);
+    if (c->kind == VERB_XCLIENT && reply->answer == ANSWER_OK)
+        did_xclient(s, c);
     if (c->kind == VERB_USER)
         did_user(s, c, reply);
     else if (c->kind == VERB_PASS || c->kind == VERB_APOP || (c->kind == VERB_AUTH && c->phase))

@@ -26,6 +26,7 @@ enum verb {
     VERB_LAST,
     VERB_UTF8,
     VERB_LANG,
+    VERB_XCLIENT,
 };
 
 enum answer { ANSWER_NONE, ANSWER_OK, ANSWER_ERR, ANSWER_CHALLENGE };

@@ -29,6 +29,7 @@ static const struct {
     [VERB_LAST] = {"LAST", ARG_NONE, ONE_LINE},
     [VERB_UTF8] = {"UTF8", ARG_NONE, ONE_LINE},
     [VERB_LANG] = {"LANG", ARG_ANY, LISTING_WITHOUT_ARG},
+    [VERB_XCLIENT] = {"XCLIENT", ARG_SOME, ONE_LINE},
 };
 
 enum verb pop3_verb(struct bytes line, struct bytes *arg)

@@ -81,18 +81,14 @@ static enum login_failure login_failure(uint32_t code)
     }
 }
 
-static void logged_in(struct smtp *x)
+void smtp_logged_in(struct smtp *x, struct bytes user)
 {
-    struct bytes user;
     x->logged_in = true;
     free(x->user);
     x->user = NULL;
-    x->user_len = 0;
-    if (sasl_fact(&x->login->sasl, SASL_USER, &user)) {
-        x->user = memory_get(user.len);
-        memcpy(x->user, user.data, user.len);
-        x->user_len = (uint32_t)user.len;
-    }
+    x->user_len = (uint32_t)user.len;
+    if (user.len)
+        x->user = memcpy(memory_get(user.len), user.data, user.len);
 }
 
 void smtp_did_login(struct session *s, struct command *c, const struct smtp_reply *reply)
@@ -114,8 +110,9 @@ void smtp_did_login(struct session *s, struct command *c, const struct smtp_repl
                             .text = buf_bytes(&text),
                             .first = reply->first,
                             .last = reply->last};
+    struct bytes user;
     if (r.success)
-        logged_in(x);
+        smtp_logged_in(x, sasl_fact(&x->login->sasl, SASL_USER, &user) ? user : bytes_of("", 0));
     bool closed = session_closed(s, CLIENT) && !reply->code && session_seen_to_end(s, SERVER);
     login_finish(s, x->login, &x->logins, &r, smtp_starttls(x), c->unsure, closed);
     x->login = NULL;

@@ -2,6 +2,7 @@
  */
 #include "client_line.h"
 #include "smtp_state.h"
+#include "xclient.h"
 
 const struct smtp_reply smtp_no_reply = {0};
 
@@ -154,6 +155,17 @@ static void did_content(struct smtp *x, const struct command *c, uint32_t code)
         x->open->content_refusal = code;
 }
 
+static void did_xclient(struct session *s, const struct command *c, const struct smtp_reply *reply)
+{
+    struct buf user;
+    if (!smtp_is_ok(reply->code))
+        return;
+    buf_init(&user, (size_t)session_limits(s)->text);
+    if (xclient_taken(s, command_arg(c), &user))
+        smtp_logged_in(session_state(s), buf_bytes(&user));
+    buf_release(&user);
+}
+
 static void roles_turned(struct session *s)
 {
     struct smtp *x = session_state(s);
@@ -203,6 +215,9 @@ void smtp_did(struct session *s, struct command *c, const struct smtp_reply *rep
         if (reply->code && c->phase)
             smtp_end_transaction(s, reply, "data");
         break;
+    case VERB_XCLIENT:
+        did_xclient(s, c, reply);
+        break;
     case VERB_TURN:
     case VERB_ATRN:
         if (smtp_is_ok(reply->code))
@@ -214,7 +229,6 @@ void smtp_did(struct session *s, struct command *c, const struct smtp_reply *rep
     case VERB_STARTTLS:
     case VERB_X_ANONYMOUSTLS:
     case VERB_ETRN:
-    case VERB_XCLIENT:
     case VERB_XFORWARD:
     case VERB_XEXCH50:
     case VERB_X_LINK2STATE:

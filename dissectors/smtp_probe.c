@@ -36,7 +36,8 @@ static enum probe probe_greeting(struct bytes server)
 /* A verb that no other mail protocol has. */
 static bool is_only_smtps(enum verb verb)
 {
-    return verb != VERB_HELP && verb != VERB_NOOP && verb != VERB_QUIT && verb != VERB_AUTH && verb != VERB_RSET;
+    return verb != VERB_HELP && verb != VERB_NOOP && verb != VERB_QUIT && verb != VERB_AUTH && verb != VERB_RSET &&
+           verb != VERB_XCLIENT;
 }
 
 static enum probe probe_client(struct bytes client)

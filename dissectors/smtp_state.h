@@ -110,6 +110,9 @@ void smtp_lost_login(struct session *s, enum side side, const struct mark *where
 /* The reply that ended the exchange, or code 0. */
 void smtp_did_login(struct session *s, struct command *c, const struct smtp_reply *reply);
 
+/* From now on messages are that user's; empty: nobody knows whose. */
+void smtp_logged_in(struct smtp *x, struct bytes user);
+
 /* --- smtp_reply.c --- */
 
 void smtp_read_server(struct session *s, struct input *in);

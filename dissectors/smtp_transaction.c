@@ -279,7 +279,7 @@ static void write_reply(const struct transaction *t, struct record *m, const str
     if (smtp_code_is_known(reply->code))
         record_number(m, F_message_code, reply->code);
     struct bytes id = queue_id(text), rest = text;
-    if (reply->cut && text.len == reply->lines.len && id.data + id.len == text.data + text.len)
+    if (id.len && reply->cut && text.len == reply->lines.len && id.data + id.len == text.data + text.len)
         id.len = 0; /* half of one is another one */
     struct bytes status = smtp_status(&rest);
     if (status.len)

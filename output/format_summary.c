@@ -173,7 +173,8 @@ static void add_session(struct summary *s, const struct record *r)
     traffic->bytes_c2s += c2s;
     traffic->bytes_s2c += s2c;
     add_key(s->servers, f, F_all_server_ip, F_all_server_port);
-    add_key(s->clients, f, F_all_client_ip, FIELD_COUNT);
+    bool is_proxied = fields_has(f, F_all_proxied_client_ip);
+    add_key(s->clients, f, is_proxied ? F_all_proxied_client_ip : F_all_client_ip, FIELD_COUNT);
     size_t visibility = place_of(summary_visibilities, SUMMARY_VISIBILITIES, fields_text(f, F_session_visibility),
                                  SUMMARY_UNRECOGNISED);
     s->visibility[visibility]++;

@@ -154,7 +154,7 @@ static void take_settled(struct recorder *r, struct record *record)
 static void put_direction(const struct recorder *r, struct record *record)
 {
     struct host client, server;
-    if (r->options->detect.local_net_count && host_parse(record_find(record, F_all_client_ip), &client) &&
+    if (r->options->detect.local_net_count && host_parse(record_client(record), &client) &&
         host_parse(record_find(record, F_all_server_ip), &server))
         record_word(record, F_all_direction, settings_direction(&r->options->detect, &client, &server));
 }

@@ -166,7 +166,7 @@ void secret_counts_take(struct secret_counts *c, struct record *r)
     }
     uint64_t of_secret = XXH64(tag, sizeof tag, 0);
     explicit_bzero(tag, sizeof tag);
-    uint64_t of_client = hash_text(of_secret, record_find(r, F_all_client_ip));
+    uint64_t of_client = hash_text(of_secret, record_client(r));
     uint64_t of_user = hash_text(of_client, record_find(r, F_auth_user));
 
     make_room(c, end_of(r));

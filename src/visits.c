@@ -38,7 +38,6 @@ static uint64_t hash(uint64_t h, struct bytes text)
 /* 0: of a session that does not count. */
 static uint64_t who(const struct record *r)
 {
-    static const enum field fields[] = {F_all_proto, F_session_user, F_all_client_ip, F_all_server_ip};
     bool named = record_has(r, F_session_user);
     uint64_t h = UINT64_C(14695981039346656037);
     if (record_kind(r) != KIND_session || !record_has(r, F_session_close) || record_has(r, F_session_since_last_us))
@@ -48,8 +47,10 @@ static uint64_t who(const struct record *r)
         return 0;
     if (!named && !bytes_equal(record_find(r, F_session_visibility), BYTES("encrypted")))
         return 0;
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        h = hash(h, fields[i] != F_session_user || named ? record_find(r, fields[i]) : BYTES(""));
+    h = hash(h, proto);
+    h = hash(h, named ? record_find(r, F_session_user) : BYTES(""));
+    h = hash(h, record_client(r));
+    h = hash(h, record_find(r, F_all_server_ip));
     return h ? h : 1;
 }
 

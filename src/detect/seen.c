@@ -151,11 +151,12 @@ void seen_read(struct seen *s, const struct record *r)
     s->end = seen_has(s, F_all_end_ts) ? (int64_t)seen_number(s, F_all_end_ts) : s->ts;
     if (s->end < s->ts)
         s->end = s->ts;
-    if (!host_parse(seen_text(s, F_all_client_ip), &s->client))
+    bool is_proxied = seen_has(s, F_all_proxied_client_ip);
+    if (!host_parse(seen_text(s, is_proxied ? F_all_proxied_client_ip : F_all_client_ip), &s->client))
         s->client = (struct host){0};
     if (!host_parse(seen_text(s, F_all_server_ip), &s->server))
         s->server = (struct host){0};
-    s->client_port = seen_number(s, F_all_client_port);
+    s->client_port = seen_number(s, is_proxied ? F_all_proxied_client_port : F_all_client_port);
     s->server_port = seen_number(s, F_all_server_port);
     s->uid = seen_text(s, F_all_uid);
     s->proto = seen_text(s, F_all_proto);

@@ -187,6 +187,13 @@ struct bytes record_find(const struct record *r, enum field f);
 /* The first number (or time) of f at the top level, or 0. */
 uint64_t record_find_number(const struct record *r, enum field f);
 
+/* The address of the client: of the one that a proxy speaks for, where it is known. */
+static inline struct bytes record_client(const struct record *r)
+{
+    bool is_proxied = record_has(r, F_all_proxied_client_ip);
+    return record_find(r, is_proxied ? F_all_proxied_client_ip : F_all_client_ip);
+}
+
 /* Appends all entries of `from`, as they are; what both name in `truncated` stands there once. Both must be outside any
    group. */
 void record_join(struct record *r, const struct record *from);

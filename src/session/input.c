@@ -236,6 +236,14 @@ bool input_unread(const struct input *in, struct mark *first)
     return in->piece_count != 0;
 }
 
+bool input_mark(struct input *in, size_t offset, struct mark *mark)
+{
+    if (offset >= in->run)
+        return false;
+    *mark = mark_at(in, offset);
+    return true;
+}
+
 bool input_knows_more(struct input *in, uint64_t *seen)
 {
     for (; in->incurious < in->piece_count; in->incurious++) {

@@ -66,6 +66,9 @@ bool input_shift(struct input *in, struct bytes *data, struct piece *piece);
 /* The gap that stands first, if any: takes it out. */
 bool input_pop_gap(struct input *in, uint64_t *len, struct mark *where);
 
+/* The mark of the octet so many octets behind the next unread one. False: it is not here, or a gap stands before. */
+bool input_mark(struct input *in, size_t offset, struct mark *mark);
+
 /* Had the sender of an unread octet received more than the sender of the last one read? How much, of the first such. */
 bool input_knows_more(struct input *in, uint64_t *seen);
 

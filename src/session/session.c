@@ -73,6 +73,15 @@ struct record *session_facts(struct session *s)
     return s->facts;
 }
 
+void session_speaks_for(struct session *s, const char *client_ip, uint16_t client_port)
+{
+    record_drop(s->facts, F_all_proxied_client_ip);
+    record_drop(s->facts, F_all_proxied_client_port);
+    record_word(s->facts, F_all_proxied_client_ip, client_ip);
+    record_nonzero(s->facts, F_all_proxied_client_port, client_port);
+    s->is_proxied = true;
+}
+
 void session_note(struct session *s, enum note n)
 {
     if (!s->notes)

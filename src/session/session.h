@@ -53,6 +53,9 @@ struct keylog *session_keylog(const struct session *s);
 /* Facts for the session's own record (F_session_...): appended as they come, written when the session ends. */
 struct record *session_facts(struct session *s);
 
+/* A proxy has told the server for which client it speaks, and the server took it so: records say it from now on. */
+void session_speaks_for(struct session *s, const char *client_ip, uint16_t client_port);
+
 /* A new record of that kind with the addresses, uid and so on already in it. Hand it to session_emit, or record_free
    it. `index` counts records of the kind within the session, from 1, and goes into the record's id. */
 struct record *session_record(struct session *s, enum kind k, uint64_t index);

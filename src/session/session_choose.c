@@ -119,27 +119,68 @@ static bool head_is_lost(const struct session *s, enum side side)
     return !s->in[side].run && s->in[side].unread && input_gap_ahead(&s->in[side]);
 }
 
+/* "250-": another line of the reply follows. */
+static bool is_continued(struct bytes line)
+{
+    return line.len > 3 && byte_is_digit(line.data[0]) && line.data[3] == '-';
+}
+
+/* Does a server that took the head for a command answer it so? */
+static bool is_unknown_command(struct bytes line)
+{
+    static const char *const answers[] = {"500", "501", "502", "503", "504", "-ERR", "PROXY BAD", "PROXY NO"};
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+        if (bytes_starts_nocase(line, bytes_of_string(answers[i])))
+            return true;
+    return false;
+}
+
+/* Both had spoken: is the head the second thing that the server answers, as a command that it does not know? It was
+   sent in haste then, before the greeting of a server that knows nothing of proxies. That second reply came before the
+   client had said more, or the client does not wait for the greeting with its commands either. */
+static enum probe is_refused(struct session *s, size_t head_len, bool last_chance)
+{
+    struct input *client = &s->in[CLIENT], *server = &s->in[SERVER];
+    struct line greeting, reply;
+    struct mark next;
+    size_t n = 0;
+    bool is_here = input_ahead(server, n, &greeting);
+    while (is_here && is_continued(greeting.text))
+        is_here = input_ahead(server, ++n, &greeting);
+    if (!is_here || !input_ahead(server, n + 1, &reply)) {
+        bool is_all = last_chance || input_gap_ahead(server) || client->run - head_len + server->run >= PROBE_ENOUGH;
+        return is_all ? PROBE_NO : PROBE_UNSURE;
+    }
+    if (!is_unknown_command(reply.text))
+        return PROBE_NO;
+    bool has_more = input_mark(client, head_len, &next);
+    if (reply.first.seen <= input_at(client) + head_len || (has_more && next.seen <= greeting.last.at))
+        return PROBE_MATCH;
+    return PROBE_NO;
+}
+
 /* Did the server wait for the head before it spoke? One that greeted before knows nothing of it, and answers it as a
    command. */
-static enum probe heeds(const struct session *s, const struct proxy_head *head)
+static enum probe heeds(struct session *s, const struct proxy_head *head, bool last_chance)
 {
     struct mark first;
     if (head_is_lost(s, SERVER))
         return PROBE_MATCH; /* what stands there is a proxy's by all likelihood */
     if (!input_unread(&s->in[SERVER], &first))
         return PROBE_UNSURE;
-    return first.seen < input_at(&s->in[CLIENT]) + head->len[CLIENT] ? PROBE_NO : PROBE_MATCH;
+    if (first.seen < input_at(&s->in[CLIENT]) + head->len[CLIENT])
+        return PROBE_NO;
+    if (may_become_tls(unread_of(s, SERVER)))
+        return looks_like_tls(unread_of(s, SERVER)) || last_chance ? PROBE_MATCH : PROBE_UNSURE;
+    enum probe refused = is_refused(s, head->len[CLIENT], last_chance);
+    return refused == PROBE_MATCH ? PROBE_NO : refused == PROBE_NO ? PROBE_MATCH : PROBE_UNSURE;
 }
 
 /* Of proxies one behind the other, the last to speak is the one that the client came to. */
 static void keep_proxied(struct session *s, const struct proxy_head *head)
 {
-    if (!*head->client_ip)
-        return;
-    record_drop(s->facts, F_session_proxied_client_ip);
-    record_drop(s->facts, F_session_proxied_client_port);
-    record_word(s->facts, F_session_proxied_client_ip, head->client_ip);
-    record_number(s->facts, F_session_proxied_client_port, head->client_port);
+    if (*head->client_ip)
+        session_speaks_for(s, head->client_ip, head->client_port);
 }
 
 /* Takes off what opens a connection through a proxy, so that the choice is made by what stands behind it. False: wait.
@@ -153,7 +194,7 @@ static bool pass_proxies(struct session *s, bool last_chance)
             last_chance || (client.len + server.len >= PROBE_ENOUGH && session_dark(s, client.len ? SERVER : CLIENT));
         enum probe verdict = proxy_probe(client, server, alone, &head);
         if (verdict == PROBE_MATCH && head.proxy == PROXY_PROTOCOL && (server.len || !alone))
-            verdict = heeds(s, &head);
+            verdict = heeds(s, &head, last_chance);
         if (verdict != PROBE_MATCH)
             return verdict == PROBE_NO || last_chance;
         s->proxies[s->proxy_count++] = (uint8_t)head.proxy;

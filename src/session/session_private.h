@@ -94,6 +94,7 @@ struct session {                      /* awake; see session_rest.c */
     bool joined[2];                                /* the first octet of the side was fed */
     bool opaque[2];                                /* nothing comes out of a filter any more */
     bool unrecognised, ending, implicit_tls, encrypted, decrypted, skipped, gone;
+    bool is_proxied; /* the facts say for which client a proxy speaks */
 };
 
 /* Octets that sessions may take while awake; beyond, those that are quiet for the longest are put to rest. 0: also the

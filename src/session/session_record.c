@@ -152,6 +152,14 @@ static void write_id(struct session *s, struct record *r, uint64_t index)
     record_word(r, F_all_uid, names_of(s)->uid);
 }
 
+static void write_proxied(const struct session *s, struct record *r)
+{
+    struct entry e;
+    for (size_t at = 0; record_next(s->facts, &at, &e);)
+        if (e.field == F_all_proxied_client_ip || e.field == F_all_proxied_client_port)
+            record_copy(r, &e);
+}
+
 static void write_endpoints(struct session *s, struct record *r)
 {
     const struct flow *f = s->flow;
@@ -166,6 +174,8 @@ static void write_endpoints(struct session *s, struct record *r)
     format_address(&server, f->head.ip_version, text);
     record_word(r, F_all_server_ip, text);
     record_number(r, F_all_server_port, flow_port(f, SERVER));
+    if (s->is_proxied && record_kind(r) != KIND_session) /* which has all facts */
+        write_proxied(s, r);
     if (path->has_mac && record_kind(r) == KIND_session) {
         format_mac(path->client_mac, mac);
         record_word(r, F_all_client_mac, mac);
