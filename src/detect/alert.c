@@ -25,8 +25,9 @@ static void put_id(struct record *r, const struct detector *rule, const struct p
     size_t at = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
     struct bytes name = bytes_part(profile_name(e), 0, sizeof text - at);
     memcpy(text + at, name.data, name.len);
-    XXH128_hash_t hash = XXH3_128bits(text, at + name.len);
-    snprintf(hex, sizeof hex, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
+    XXH128_canonical_t digest;
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(text, at + name.len));
+    *bytes_hex(hex, bytes_of(digest.digest, sizeof digest.digest)) = '\0';
     record_word(r, field, hex);
 }
 

@@ -22,16 +22,12 @@ struct session_names { /* how records call the session */
 
 const size_t session_names_size = sizeof(struct session_names);
 
-static const char hex[] = "0123456789abcdef";
-
 static void format_mac(const uint8_t mac[6], char text[18])
 {
     for (int i = 0; i < 6; i++) {
-        text[3 * i] = hex[mac[i] >> 4];
-        text[3 * i + 1] = hex[mac[i] & 15];
-        text[3 * i + 2] = ':';
+        text = bytes_hex(text, bytes_of(&mac[i], 1));
+        *text++ = i < 5 ? ':' : '\0';
     }
-    text[17] = '\0';
 }
 
 static char *write_decimal(char *at, uint64_t n)
@@ -140,14 +136,9 @@ static void write_id(struct session *s, struct record *r, uint64_t index)
     at += kind.len;
     *at++ = '/';
     at = write_decimal(at, index);
-    XXH128_hash_t h = XXH3_128bits(text, (size_t)(at - text));
-    for (int i = 15; i >= 0; i--) {
-        id[i] = hex[h.high64 & 15];
-        id[16 + i] = hex[h.low64 & 15];
-        h.high64 >>= 4;
-        h.low64 >>= 4;
-    }
-    id[32] = '\0';
+    XXH128_canonical_t digest;
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(text, (size_t)(at - text)));
+    *bytes_hex(id, bytes_of(digest.digest, sizeof digest.digest)) = '\0';
     record_word(r, F_all_id, id);
     record_word(r, F_all_uid, names_of(s)->uid);
 }
