@@ -81,6 +81,10 @@ static void put_envelope(struct text *t)
     plain_add(t->out, fields_text(&t->fields, F_all_proto), WORD_COLUMNS);
     put(t, " ");
     put_endpoint(t, F_all_client_ip, F_all_client_port);
+    if (fields_has(&t->fields, F_all_proxied_client_ip)) {
+        put(t, " for ");
+        plain_add(t->out, fields_text(&t->fields, F_all_proxied_client_ip), ADDRESS_COLUMNS);
+    }
     put(t, " > ");
     put_endpoint(t, F_all_server_ip, F_all_server_port);
     put(t, " ");

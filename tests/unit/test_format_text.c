@@ -72,6 +72,19 @@ static void session(void **state)
         "noted bare_lf 2, nul_octet 1\n");
 }
 
+static void behind_a_proxy(void **state)
+{
+    struct fixture *x = *state;
+    struct record *r = record_at(x, KIND_auth, "imap", "192.0.2.7");
+    record_word(r, F_all_proxied_client_ip, "203.0.113.9");
+    record_text(r, F_auth_mech, BYTES("PLAIN"));
+    record_text(r, F_auth_user, BYTES("alice"));
+    record_word(r, F_auth_result, "success");
+    assert_line(x, r,
+                "04:46:18.120001 imap 192.0.2.7:51514 for 203.0.113.9 > 198.51.100.25:25 auth PLAIN user \"alice\": "
+                "success\n");
+}
+
 static void message(void **state)
 {
     static const char *const addresses[] = {"b@example.net", "c@example.net", "d@example.net", "e@example.net"};
@@ -249,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(session, setup, teardown),
         cmocka_unit_test_setup_teardown(message, setup, teardown),
         cmocka_unit_test_setup_teardown(auth, setup, teardown),
+        cmocka_unit_test_setup_teardown(behind_a_proxy, setup, teardown),
         cmocka_unit_test_setup_teardown(tls_and_stats, setup, teardown),
         cmocka_unit_test_setup_teardown(colours, setup, teardown),
         cmocka_unit_test(hostile),
