@@ -85,9 +85,18 @@ static bool is_hello(struct bytes octets)
     return octets.len >= 3 && octets.data[0] == 22 && tls_may_begin(octets);
 }
 
-bool client_says_hello(const struct input *in)
+void client_line_hello(struct session *s, const struct input *in, bool *said_hello)
 {
-    return is_hello(input_peek(in));
+    if (*said_hello || !is_hello(input_peek(in)))
+        return;
+    session_note(s, NOTE_tls_unasked);
+    *said_hello = true;
+}
+
+bool client_line_is_tls(struct session *s, const struct input *server, bool said_hello)
+{
+    struct bytes octets = input_peek(server);
+    return said_hello && octets.len >= 3 && tls_may_begin(octets) && !session_patient(s, SERVER);
 }
 
 bool client_hides_hello(const struct input *in)

@@ -25,8 +25,12 @@ struct command *client_line_unknown(struct session *s, const struct line *line, 
 /* Notes odd octets and line ends of a command. */
 void client_line_note(struct session *s, struct command *c, const struct line *line);
 
-/* Does a TLS ClientHello stand next? It is no command. */
-bool client_says_hello(const struct input *in);
+/* Does a TLS ClientHello stand where a command should? Notes it, once. Only where the server answers in TLS it is one;
+   else the server takes it for lines, and so must its reader, or it would not see what the client says behind it. */
+void client_line_hello(struct session *s, const struct input *in, bool *said_hello);
+
+/* Does the server answer in TLS? */
+bool client_line_is_tls(struct session *s, const struct input *server, bool said_hello);
 
 /* Does one begin anywhere in what is here, behind clear text that somebody put before it? */
 bool client_hides_hello(const struct input *in);

@@ -279,7 +279,8 @@ struct imap {
     struct login_counts logins;
     uint8_t mode;
     const char *starttls_said; /* how STARTTLS was answered, as records say it; or null */
-    bool greeted, logged_in, secret_zone, adrift, server_adrift, in_response, in_literal, starttls_offered, has_caps;
+    bool greeted, logged_in, secret_zone, said_hello, adrift, server_adrift, in_response, in_literal, starttls_offered,
+        has_caps;
     bool lost_any, lost_commands, idled, begun;
     bool maybe_compressed;    /* a reply may be that to a COMPRESS that was not captured */
     bool login_ok, caps_kept; /* a login was accepted; what was offered before it was put aside */

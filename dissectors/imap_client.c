@@ -309,12 +309,8 @@ static bool read_command(struct session *s, struct input *in)
     bool waits;
     if (imap_found_compressed(s, CLIENT, in, &waits) || waits)
         return false; /* `in` is another one now, or more must come */
-    if (client_says_hello(in)) {
-        session_note(s, NOTE_tls_unasked);
-        x->mode = MODE_DEAF;
-        return true;
-    }
-    if (!input_line(in, &line))
+    client_line_hello(s, in, &x->said_hello);
+    if ((x->said_hello && session_behind(s, CLIENT)) || !input_line(in, &line))
         return false;
     command(s, &line);
     return true;

@@ -1,4 +1,5 @@
 /* The server's side of IMAP: tagged replies, requests to go on, untagged responses, and the literals in them. */
+#include "client_line.h"
 #include "imap.h"
 
 #include "base/memory.h"
@@ -317,6 +318,8 @@ void imap_read_server(struct session *s, struct input *in)
             if (!read_server_literal(s, in))
                 return;
         } else {
+            if (x->mode == MODE_COMMANDS && client_line_is_tls(s, in, x->said_hello))
+                x->mode = MODE_DEAF;
             if (input_ahead(in, 0, &line) && must_wait(s, &line))
                 return;
             if (!input_line(in, &line))

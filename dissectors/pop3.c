@@ -40,8 +40,9 @@ struct pop3 {
     struct login_counts counts;
     uint8_t mode, starttls;
     bool greeted, logged_in, user_accepted, secret_zone, lost_any;
-    bool adrift; /* behind lost client octets */
-    bool astray; /* among server lines that are no replies */
+    bool adrift;     /* behind lost client octets */
+    bool said_hello; /* the client, in TLS */
+    bool astray;     /* among server lines that are no replies */
 };
 
 static const struct reply no_reply = {.answer = ANSWER_NONE};
@@ -396,7 +397,7 @@ static bool must_wait(struct session *s, struct input *in, const struct line *li
 
 static void read_server(struct session *s, struct input *in)
 {
-    const struct pop3 *x = session_state(s);
+    struct pop3 *x = session_state(s);
     struct line line;
     struct reply reply;
     bool was_filtered = session_is_filtered(s);
@@ -408,6 +409,8 @@ static void read_server(struct session *s, struct input *in)
             end_body(s, state == BODY_ENDS);
             continue;
         }
+        if (x->mode == MODE_COMMANDS && client_line_is_tls(s, in, x->said_hello))
+            x->mode = MODE_DEAF;
         if (input_ahead(in, 0, &line) && must_wait(s, in, &line))
             return;
         if (!input_line(in, &line))
@@ -535,16 +538,14 @@ static void read_client(struct session *s, struct input *in)
     struct pop3 *x = session_state(s);
     struct line line;
     struct chunk chunk;
-    bool moved = true;
+    bool moved = true, waits;
     while (moved) {
         switch ((enum mode)x->mode) {
         case MODE_COMMANDS:
-            if (client_says_hello(in)) {
-                session_note(s, NOTE_tls_unasked);
-                x->mode = MODE_DEAF;
-            } else if ((moved = !must_pause(s, in) && input_line(in, &line))) {
+            client_line_hello(s, in, &x->said_hello);
+            waits = must_pause(s, in) || (x->said_hello && session_behind(s, CLIENT));
+            if ((moved = !waits && input_line(in, &line)))
                 command(s, &line);
-            }
             break;
         case MODE_ANSWER:
             if ((moved = input_line(in, &line))) {

@@ -161,6 +161,22 @@ static bool may_become(struct bytes octets, struct bytes word)
     return bytes_equal(bytes_part(octets, 0, len), bytes_part(word, 0, len));
 }
 
+enum { LINES_MOST = 64 }; /* of the client that are looked at */
+
+/* A command that no other protocol with such replies has stands behind the first line: that one was a word that the
+   server did not know. */
+static bool goes_on(struct bytes client)
+{
+    struct bytes line, arg;
+    for (unsigned n = 0; n < LINES_MOST && first_line(client, &line); n++) {
+        enum verb verb = pop3_verb(line, &arg);
+        if (n && pop3_is_command(line) && verb != VERB_AUTH && verb != VERB_QUIT)
+            return true;
+        client = bytes_part(client, bytes_index(client, '\n') + 1, client.len);
+    }
+    return false;
+}
+
 /* The server's `+OK` with the client's verb. Redis says `+OK` and `-ERR` as well, but never `+OK` with a text, and of
    our verbs it knows AUTH and QUIT; to AUTH it gives no challenge. */
 enum probe pop3_probe(struct bytes client, struct bytes server)
@@ -182,8 +198,10 @@ enum probe pop3_probe(struct bytes client, struct bytes server)
     if (!asked)
         return PROBE_UNSURE;
     bool is_greeting = answer == ANSWER_OK && status.text.len > sizeof "+OK";
+    if (!pop3_is_command(command) && goes_on(client))
+        return PROBE_MATCH;
     if (!pop3_is_command(command))
-        return is_greeting ? PROBE_UNSURE : PROBE_NO;
+        return is_greeting ? PROBE_UNSURE : PROBE_UNLIKELY;
     enum verb verb = pop3_verb(command, &arg);
     if (is_greeting || (verb == VERB_AUTH ? answer == ANSWER_CHALLENGE : verb != VERB_QUIT))
         return PROBE_MATCH;

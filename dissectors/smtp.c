@@ -97,20 +97,16 @@ static void read_client(struct session *s, struct input *in)
     struct smtp *x = session_state(s);
     struct line line;
     struct chunk chunk;
-    bool moved = true;
+    bool moved = true, waits;
     while (moved) {
         switch ((enum mode)x->mode) {
         case MODE_COMMANDS:
-            if (client_says_hello(in)) {
-                session_note(s, NOTE_tls_unasked);
-                x->mode = MODE_DEAF;
-            } else {
-                /* Behind lost octets, what the server had said before tells what this is. */
-                bool waits = input_ahead(in, 0, &line) && line.broken && session_behind(s, CLIENT);
-                moved = !waits && input_line(in, &line);
-                if (moved)
-                    smtp_command(s, &line);
-            }
+            client_line_hello(s, in, &x->said_hello);
+            /* Behind lost octets, what the server had said before tells what this is; behind TLS, too. */
+            waits = input_ahead(in, 0, &line) && (line.broken || x->said_hello) && session_behind(s, CLIENT);
+            moved = !waits && input_line(in, &line);
+            if (moved)
+                smtp_command(s, &line);
             break;
         case MODE_CONTENT:
             moved = !session_behind(s, CLIENT) && smtp_read_content(s, in); /* a reply may have ended it */

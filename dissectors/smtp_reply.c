@@ -1,5 +1,6 @@
 /* The server's lines: replies of one line or several (RFC 5321 4.2.1), and whose they are. */
 #include "base/memory.h"
+#include "client_line.h"
 #include "smtp_state.h"
 
 #include <stdlib.h>
@@ -292,6 +293,8 @@ void smtp_read_server(struct session *s, struct input *in)
                 return;
             continue;
         }
+        if (x->mode == MODE_COMMANDS && client_line_is_tls(s, in, x->said_hello))
+            x->mode = MODE_DEAF;
         if (input_ahead(in, 0, &line) && must_wait(s, &line))
             return;
         if (!input_line(in, &line))

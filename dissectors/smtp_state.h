@@ -48,7 +48,7 @@ struct smtp {
     bool caps_known; /* the last EHLO or HELO was answered, and the answer is whole */
     bool renamed;    /* server_name holds, even if it is empty */
     bool pipelining_offered, greeted, logged_in, secret_zone, doubt, chunk_last, starttls_offered, smuggling, lost_any,
-        lost_replies, adrift;
+        lost_replies, adrift, said_hello;
     bool envelope_lost; /* octets of the client were lost since its last MAIL, or its last chunk */
 };
 

@@ -119,18 +119,25 @@ static bool head_is_lost(const struct session *s, enum side side)
     return !s->in[side].run && s->in[side].unread && input_gap_ahead(&s->in[side]);
 }
 
-/* "250-": another line of the reply follows. */
-static bool is_continued(struct bytes line)
+/* How much of it is the first reply, with all of its lines ("250-" is none but the last). 0: the last is not here. */
+static size_t first_reply(struct bytes server)
 {
-    return line.len > 3 && byte_is_digit(line.data[0]) && line.data[3] == '-';
+    for (size_t at = 0; at < server.len;) {
+        struct bytes line = bytes_part(server, at, bytes_index(bytes_part(server, at, SIZE_MAX), '\n'));
+        at += line.len + 1;
+        if (at <= server.len && !(line.len > 3 && byte_is_digit(line.data[0]) && line.data[3] == '-'))
+            return at;
+    }
+    return 0;
 }
 
-/* Does a server that took the head for a command answer it so? */
-static bool is_unknown_command(struct bytes line)
+/* Does a server that took the head for a command answer it so? Version 2 ends in a line of its own, "QUIT". */
+static bool is_unknown_command(struct bytes reply)
 {
-    static const char *const answers[] = {"500", "501", "502", "503", "504", "-ERR", "PROXY BAD", "PROXY NO"};
+    static const char *const answers[] = {"500",  "501",       "502",      "503",   "504",
+                                          "-ERR", "PROXY BAD", "PROXY NO", "* BAD", "QUIT BAD"};
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
-        if (bytes_starts_nocase(line, bytes_of_string(answers[i])))
+        if (bytes_starts_nocase(reply, bytes_of_string(answers[i])))
             return true;
     return false;
 }
@@ -141,20 +148,17 @@ static bool is_unknown_command(struct bytes line)
 static enum probe is_refused(struct session *s, size_t head_len, bool last_chance)
 {
     struct input *client = &s->in[CLIENT], *server = &s->in[SERVER];
-    struct line greeting, reply;
-    struct mark next;
-    size_t n = 0;
-    bool is_here = input_ahead(server, n, &greeting);
-    while (is_here && is_continued(greeting.text))
-        is_here = input_ahead(server, ++n, &greeting);
-    if (!is_here || !input_ahead(server, n + 1, &reply)) {
-        bool is_all = last_chance || input_gap_ahead(server) || client->run - head_len + server->run >= PROBE_ENOUGH;
+    struct mark greeting, reply, next;
+    struct bytes said = unread_of(s, SERVER);
+    size_t second = first_reply(said);
+    bool is_all = last_chance || input_gap_ahead(server) || client->run - head_len + server->run >= PROBE_ENOUGH;
+    if (!second || (!is_all && bytes_index(bytes_part(said, second, SIZE_MAX), '\n') + second == said.len))
         return is_all ? PROBE_NO : PROBE_UNSURE;
-    }
-    if (!is_unknown_command(reply.text))
+    if (!input_mark(server, second - 1, &greeting) || !input_mark(server, second, &reply) ||
+        !is_unknown_command(bytes_part(said, second, SIZE_MAX)))
         return PROBE_NO;
     bool has_more = input_mark(client, head_len, &next);
-    if (reply.first.seen <= input_at(client) + head_len || (has_more && next.seen <= greeting.last.at))
+    if (reply.seen <= input_at(client) + head_len || (has_more && next.seen <= greeting.at))
         return PROBE_MATCH;
     return PROBE_NO;
 }
@@ -212,6 +216,11 @@ static bool choose_by_content(struct session *s, bool last_chance, bool *unsure)
 {
     struct bytes client = unread_of(s, CLIENT), server = unread_of(s, SERVER);
     const struct dissector *d;
+    /* Before the server has spoken, a client may say what it likes. */
+    if (!server.len && !last_chance && !session_dark(s, SERVER) && !head_is_lost(s, SERVER)) {
+        *unsure = true;
+        return false;
+    }
     for (size_t i = 0; (d = dissectors[i]) != NULL; i++) {
         enum probe verdict = d->probe(client, server);
         if (verdict == PROBE_MATCH && !(*unsure && !last_chance)) {
