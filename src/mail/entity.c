@@ -13,6 +13,7 @@
 static void take_encoding(struct entity *e, struct bytes value)
 {
     value = bytes_trim(value);
+    free(e->encoding);
     e->encoding = charset_string(bytes_part(value, 0, WORD_MOST));
     for (char *c = e->encoding; *c; c++)
         *c = (char)byte_lower((uint8_t)*c);
@@ -28,25 +29,74 @@ static void take_cid(struct entity *e, struct bytes value)
     e->cid = charset_string(bytes_part(cid, 0, CID_MOST));
 }
 
+enum entity_field entity_field(struct bytes name)
+{
+    static const char *const names[] = {[ENTITY_TYPE] = "Content-Type",
+                                        [ENTITY_DISPOSITION] = "Content-Disposition",
+                                        [ENTITY_ENCODING] = "Content-Transfer-Encoding",
+                                        [ENTITY_ID] = "Content-ID"};
+    for (unsigned i = 0; i < ENTITY_FIELDS; i++)
+        if (bytes_equal_nocase(name, bytes_of_string(names[i])))
+            return (enum entity_field)i;
+    return ENTITY_FIELDS;
+}
+
+static bool is_multipart(const struct media_type *t)
+{
+    return t->mime && t->boundary && !strncmp(t->mime, "multipart/", sizeof "multipart/" - 1);
+}
+
+static void take_type(struct entity *e, struct bytes value)
+{
+    struct media_type type;
+    media_type_parse(&type, value);
+    bool counts = !e->has_type || (is_multipart(&type) && !is_multipart(&e->type));
+    if (counts && e->has_type)
+        media_type_release(&e->type);
+    if (counts)
+        e->type = type;
+    else
+        media_type_release(&type);
+    e->has_type = true;
+}
+
+static void take_disposition(struct entity *e, struct bytes value)
+{
+    struct disposition disposition;
+    disposition_parse(&disposition, value);
+    bool counts = !e->has_disposition || (disposition.filename && !e->disposition.filename);
+    if (counts && e->has_disposition)
+        disposition_release(&e->disposition);
+    if (counts)
+        e->disposition = disposition;
+    else
+        disposition_release(&disposition);
+    e->has_disposition = true;
+}
+
 void entity_take(struct entity *e, struct bytes name, struct bytes value)
 {
-    if (bytes_equal_nocase(name, BYTES("Content-Type"))) {
+    switch (entity_field(name)) {
+    case ENTITY_TYPE:
         e->duplicate |= e->has_type;
-        if (!e->has_type)
-            media_type_parse(&e->type, value);
-        e->has_type = true;
-    } else if (bytes_equal_nocase(name, BYTES("Content-Disposition"))) {
+        take_type(e, value);
+        break;
+    case ENTITY_DISPOSITION:
         e->duplicate |= e->has_disposition;
-        if (!e->has_disposition)
-            disposition_parse(&e->disposition, value);
-        e->has_disposition = true;
-    } else if (bytes_equal_nocase(name, BYTES("Content-Transfer-Encoding"))) {
+        take_disposition(e, value);
+        break;
+    case ENTITY_ENCODING:
         e->duplicate |= e->has_encoding;
-        if (!e->has_encoding)
+        if (!e->has_encoding || (e->transfer == TRANSFER_IDENTITY && transfer_of(value, NULL) != TRANSFER_IDENTITY))
             take_encoding(e, value);
         e->has_encoding = true;
-    } else if (bytes_equal_nocase(name, BYTES("Content-ID")) && !e->cid) {
-        take_cid(e, value);
+        break;
+    case ENTITY_ID:
+        if (!e->cid)
+            take_cid(e, value);
+        break;
+    case ENTITY_FIELDS:
+        break;
     }
 }
 
@@ -107,6 +157,8 @@ void entity_flags(const struct entity *e, struct record *r)
 {
     if (e->duplicate)
         record_word(r, F_part_flags, "duplicate_field");
+    if (e->cut || e->type.cut || e->disposition.cut)
+        record_word(r, F_part_flags, "field_cut");
     if (e->type.duplicate || e->disposition.duplicate)
         record_word(r, F_part_flags, "duplicate_parameter");
     if (e->has_encoding && !e->encoding_known)

@@ -13,10 +13,18 @@ struct entity {
     char *encoding, *cid;
     enum transfer transfer;
     bool has_type, has_disposition, has_encoding, encoding_known;
-    bool duplicate; /* a field stood there twice; the first counts */
+    bool duplicate; /* a field stood there twice: see entity_take() */
+    bool cut;       /* one was longer than what is kept of it */
 };
 
-/* One field, unfolded; others than Content-* are left alone. */
+/* The fields it takes. */
+enum entity_field { ENTITY_TYPE, ENTITY_DISPOSITION, ENTITY_ENCODING, ENTITY_ID, ENTITY_FIELDS };
+
+/* Which of them has that name; ENTITY_FIELDS: none. */
+enum entity_field entity_field(struct bytes name);
+
+/* One field, unfolded; others are left alone. Of several the first counts, unless a later one has what it lacks and
+   what a reader that takes the later one would show: the parts of a multipart, an encoding, a file name. */
 void entity_take(struct entity *e, struct bytes name, struct bytes value);
 
 /* Frees what it owns and makes it empty. */

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/memory.h"
+#include "entity.h"
 #include "facts.h"
 #include "record/record.h"
 
@@ -24,6 +25,12 @@ _Static_assert((int)FACT_NAME_MOST <= (int)NAME_MOST, "names are kept as far as 
 /* What was seen in the header that a reader may stumble over. */
 enum oddity { NO_COLON = 1, EIGHT_BIT = 2, NUL_OCTET = 4, LONG_LINE = 8 };
 
+/* Values for the listener. */
+struct told {
+    uint64_t kept; /* octets */
+    bool cut;      /* there were more */
+};
+
 struct header_scanner {
     const struct limits *limits;
     uint64_t at;         /* octets pushed or missing so far */
@@ -41,7 +48,8 @@ struct header_scanner {
     uint8_t odd;      /* mask of enum oddity */
     header_field *listener;
     void *listener_arg;
-    uint64_t kept_told;         /* octets of values for the listener so far, at most limits->header */
+    struct told *telling; /* what the field that is being read counts to */
+    struct told all, kinds[ENTITY_FIELDS];
     size_t value_line;          /* where in `value` its last line began */
     uint64_t kept, kept_before; /* octets of values so far, at most limits->header; without the current one's */
     struct buf value;
@@ -132,11 +140,16 @@ static void end_header_early(struct header_scanner *h)
     end_header(h, h->line_start);
 }
 
-/* Is the field with the name that was read one for the listener? */
-static bool is_told(const struct header_scanner *h)
+/* What the field with the name that was read counts to: where the listener does not want all, each kind for itself, so
+   that none can take another's room. Null: it is none for the listener. */
+static struct told *told_of(struct header_scanner *h)
 {
-    return h->listener && h->name_len <= NAME_MOST &&
-           (h->every || bytes_starts_nocase(bytes_of(h->name, h->name_len), BYTES("Content-")));
+    if (!h->listener || h->name_len > NAME_MOST)
+        return NULL;
+    if (h->every)
+        return &h->all;
+    enum entity_field kind = entity_field(bytes_of(h->name, h->name_len));
+    return kind == ENTITY_FIELDS ? NULL : &h->kinds[kind];
 }
 
 static enum state in_value(const struct header_scanner *h)
@@ -149,7 +162,8 @@ static void begin_value(struct header_scanner *h)
     h->in_field = true;
     h->value_line = 0;
     h->kept_before = h->kept;
-    h->told = is_told(h);
+    h->telling = told_of(h);
+    h->told = h->telling != NULL;
     h->fact = FACT_NONE;
     unsigned fact = h->part || h->told || h->name_len > NAME_MOST ? FACT_NONE : fact_of(bytes_of(h->name, h->name_len));
     if (fact != FACT_NONE && facts_begin(facts(h), fact))
@@ -219,8 +233,10 @@ static void read_name(struct header_scanner *h, uint8_t c)
 static void keep_value(struct header_scanner *h, struct bytes piece)
 {
     if (h->told) {
-        piece = bytes_part(piece, 0, (size_t)(h->limits->header - h->kept_told));
-        h->kept_told += piece.len;
+        size_t room = (size_t)((h->every ? h->limits->header : h->limits->header / ENTITY_FIELDS) - h->telling->kept);
+        h->telling->cut |= piece.len > room;
+        piece = bytes_part(piece, 0, room);
+        h->telling->kept += piece.len;
         buf_add(&h->value, piece);
         return;
     }
@@ -349,6 +365,14 @@ bool header_scanner_body(const struct header_scanner *h, uint64_t *ret)
     if (h->body_known)
         *ret = h->body;
     return h->body_known;
+}
+
+bool header_scanner_told_all(const struct header_scanner *h)
+{
+    bool cut = h->all.cut;
+    for (unsigned i = 0; i < ENTITY_FIELDS; i++)
+        cut |= h->kinds[i].cut;
+    return !cut;
 }
 
 bool header_scanner_empty_line(const struct header_scanner *h)

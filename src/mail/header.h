@@ -49,6 +49,10 @@ bool header_scanner_body(const struct header_scanner *h, uint64_t *ret);
    are counted as they were told. */
 uint64_t header_scanner_end(const struct header_scanner *h);
 
+/* Was the listener told all of its fields' values? They are kept up to limits->header in all, each kind of
+   `enum entity_field` up to its share. */
+bool header_scanner_told_all(const struct header_scanner *h);
+
 /* Did the header end, and by an empty line? */
 bool header_scanner_empty_line(const struct header_scanner *h);
 

@@ -270,10 +270,11 @@ static void begin_leaf(struct mime *m, bool is_root)
 /* The header has ended. */
 static void begin_body(struct mime *m)
 {
-    if (m->header != m->own) {
+    if (m->header != m->own)
         header_scanner_finish(m->header, NULL, true);
+    m->entity.cut = !header_scanner_told_all(m->header);
+    if (m->header != m->own)
         header_scanner_free(m->header);
-    }
     m->header = NULL;
     m->state = IN_BODY;
     m->line_start = true;

@@ -37,7 +37,7 @@ struct target {
 struct parsing {
     struct target targets[TARGETS_MOST];
     size_t count;
-    bool lossy, duplicate;
+    bool lossy, duplicate, cut;
 };
 
 /* NUL has no place in a string. */
@@ -145,8 +145,11 @@ static void finish_target(struct parsing *p, struct target *t, struct buf *octet
         lossy = (encoded ? charset_to_utf8(charset, value, text) : words_decode(value, text)) || text->cut;
         value = buf_bytes(text);
     }
+    if (t->free || t->lower) /* a boundary may begin with blanks */
+        value = bytes_trim(value);
+    p->cut |= octets->cut || (t->free && text->cut) || value.len > PARAMETER_MOST;
     p->lossy |= lossy || octets->cut || value.len > PARAMETER_MOST || bytes_index(value, '\0') < value.len;
-    *t->to = string_of(bytes_trim(bytes_part(value, 0, PARAMETER_MOST)), t->lower);
+    *t->to = string_of(bytes_part(value, 0, PARAMETER_MOST), t->lower);
     free(t->pieces);
     t->pieces = NULL;
 }
@@ -169,7 +172,7 @@ static bool read_suffix(struct bytes suffix, bool *ret_piece, unsigned *ret_inde
 static void add_piece(struct parsing *p, struct target *t, struct piece piece)
 {
     if (t->count == PIECES_MOST) {
-        p->lossy = true;
+        p->lossy = p->cut = true;
         return;
     }
     if (!(t->count & (t->count - 1))) /* room for a power of two */
@@ -268,8 +271,8 @@ static struct bytes cut_first(struct bytes *rest, const char *ends)
 
 static char *mime_of(struct bytes type, struct bytes subtype)
 {
-    if (!type.len || !subtype.len)
-        return NULL;
+    if (!type.len || (!subtype.len && !bytes_equal_nocase(type, BYTES("multipart"))))
+        return NULL; /* "multipart/" is one, as mail readers take it */
     char *mime = memory_get(type.len + subtype.len + 2);
     copy(mime, type, true);
     mime[type.len] = '/';
@@ -293,6 +296,7 @@ void media_type_parse(struct media_type *m, struct bytes value)
     }
     read_parameters(&p, rest);
     m->lossy = p.lossy;
+    m->cut = p.cut;
     m->duplicate = p.duplicate;
 }
 
@@ -315,6 +319,7 @@ void disposition_parse(struct disposition *d, struct bytes value)
     d->word = string_of(cut_first(&rest, ";=\"("), true);
     read_parameters(&p, rest);
     d->lossy = p.lossy;
+    d->cut = p.cut;
     d->duplicate = p.duplicate;
 }
 

@@ -11,10 +11,11 @@
 enum { PARAMETER_MOST = 4096 };
 
 struct media_type {
-    char *mime; /* "type/subtype"; null where either is missing */
+    char *mime; /* "type/subtype", or "multipart/"; null where either is missing */
     char *boundary, *charset, *name, *report_type, *protocol;
     bool lossy;     /* some character of the name could not be told, or did not fit */
     bool duplicate; /* a parameter stands there twice with different values; the first counts */
+    bool cut;       /* a value did not fit */
 };
 
 /* The caller releases what it gets, always. */
@@ -24,7 +25,7 @@ void media_type_release(struct media_type *m);
 struct disposition {
     char *word; /* "attachment", "inline", ... in lower case */
     char *filename;
-    bool lossy, duplicate; /* as above */
+    bool lossy, duplicate, cut; /* as above */
 };
 
 void disposition_parse(struct disposition *d, struct bytes value);
