@@ -140,7 +140,7 @@ static void did(struct session *s, const struct command *c, const struct reply *
     struct pop3 *x = session_state(s);
     if (reply->answer == ANSWER_OK)
         maildrop_did(&x->maildrop, (enum verb)c->kind, reply->text);
-    if (c->kind == VERB_XCLIENT && reply->answer == ANSWER_OK)
+    if (c->kind == VERB_XCLIENT && reply->answer == ANSWER_OK && !c->unsure)
         did_xclient(s, c);
     if (c->kind == VERB_USER)
         did_user(s, c, reply);

@@ -157,12 +157,15 @@ static void did_content(struct smtp *x, const struct command *c, uint32_t code)
 
 static void did_xclient(struct session *s, const struct command *c, const struct smtp_reply *reply)
 {
+    struct smtp *x = session_state(s);
     struct buf user;
-    if (!smtp_is_ok(reply->code))
+    if (!smtp_is_ok(reply->code) || c->unsure)
         return;
     buf_init(&user, (size_t)session_limits(s)->text);
     if (xclient_taken(s, command_arg(c), &user))
-        smtp_logged_in(session_state(s), buf_bytes(&user));
+        smtp_logged_in(x, buf_bytes(&user));
+    else
+        x->logged_in = false; /* who was before is another client, or none that the proxy names */
     buf_release(&user);
 }
 

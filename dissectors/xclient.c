@@ -33,11 +33,15 @@ bool xclient_taken(struct session *s, struct bytes arg, struct buf *user)
 {
     char ip[INET6_ADDRSTRLEN] = "";
     uint64_t port = 0;
-    bool has_login = false;
+    bool has_login = false, says = arg.len >= session_limits(s)->text;
+    while (arg.len >= session_limits(s)->text && arg.data[arg.len - 1] != ' ')
+        arg.len--; /* half an address is another one */
     for (struct bytes word; (word = bytes_word(&arg)).len;) {
         size_t end = bytes_index(word, '=');
         struct bytes name = bytes_part(word, 0, end), value = bytes_part(word, end + 1, word.len);
-        if (bytes_equal_nocase(name, BYTES("ADDR")) && !read_address(value, ip))
+        bool is_address = bytes_equal_nocase(name, BYTES("ADDR"));
+        says |= is_address;
+        if (is_address && !read_address(value, ip))
             *ip = '\0';
         if (bytes_equal_nocase(name, BYTES("PORT")) && (!bytes_number(&value, &port) || value.len || port > UINT16_MAX))
             port = 0;
@@ -47,7 +51,7 @@ bool xclient_taken(struct session *s, struct bytes arg, struct buf *user)
         buf_reset(user);
         decode(value, user);
     }
-    if (*ip)
+    if (says)
         session_speaks_for(s, ip, (uint16_t)port);
     return has_login;
 }

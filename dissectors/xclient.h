@@ -6,7 +6,8 @@
 #include "session/session.h"
 
 /* The server took a command with that argument: the session speaks for the client that it names. The login it names,
-   decoded, goes into `user`; false where it names none. */
+   decoded, goes into `user`; false where it names none. The last word of an argument that may have been cut does not
+   count. */
 bool xclient_taken(struct session *s, struct bytes arg, struct buf *user);
 
 #endif

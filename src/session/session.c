@@ -77,9 +77,11 @@ void session_speaks_for(struct session *s, const char *client_ip, uint16_t clien
 {
     record_drop(s->facts, F_all_proxied_client_ip);
     record_drop(s->facts, F_all_proxied_client_port);
+    s->is_proxied = *client_ip != '\0';
+    if (!s->is_proxied)
+        return;
     record_word(s->facts, F_all_proxied_client_ip, client_ip);
     record_nonzero(s->facts, F_all_proxied_client_port, client_port);
-    s->is_proxied = true;
 }
 
 void session_note(struct session *s, enum note n)

@@ -53,7 +53,8 @@ struct keylog *session_keylog(const struct session *s);
 /* Facts for the session's own record (F_session_...): appended as they come, written when the session ends. */
 struct record *session_facts(struct session *s);
 
-/* A proxy has told the server for which client it speaks, and the server took it so: records say it from now on. */
+/* A proxy has told the server for which client it speaks, and the server took it so: records say it from now on. Empty:
+   it says that it does not know, or nobody knows what it said. */
 void session_speaks_for(struct session *s, const char *client_ip, uint16_t client_port);
 
 /* A new record of that kind with the addresses, uid and so on already in it. Hand it to session_emit, or record_free
