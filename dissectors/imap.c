@@ -119,16 +119,17 @@ static void closes(struct session *s, struct bytes bye)
         record_text(facts, F_session_closing_reply, bye);
 }
 
-/* A BYE that no LOGOUT asked for answers the oldest command that waited when it was said. */
+/* A BYE that no LOGOUT asked for answers the oldest command that waited when it was said. One behind which no LOGOUT
+   was answered was said before the server came to the LOGOUT, if a command waits before it. */
 static void take_bye(struct session *s)
 {
     struct imap *x = session_state(s);
     struct command *c;
     size_t at = 0;
     struct reply reply;
-    if (!x->bye || !imap_status(buf_bytes(&x->bye->text), &reply.status))
+    if (!x->bye || x->bye->used_up || !imap_status(buf_bytes(&x->bye->text), &reply.status))
         return;
-    while ((c = dialogue_next(s, &at)) && (c->silent || (x->bye->asked_for && c->kind != VERB_LOGOUT)))
+    while ((c = dialogue_next(s, &at)) && c->silent)
         ;
     if (!c || c->begins >= x->bye->first.seen) {
         closes(s, reply.status.whole);
@@ -174,6 +175,7 @@ static void close(struct session *s)
     if (x->bye)
         buf_release(&x->bye->text);
     free(x->bye);
+    imap_hidden_free(x);
     free(x->user);
     free(x->work);
     buf_release(&x->mailbox);
@@ -183,7 +185,8 @@ static void close(struct session *s)
 static size_t request_held(const struct request *r)
 {
     size_t held = memory_cost(sizeof *r) + login_held(r->login);
-    held += memory_cost(r->shown.cap) + memory_cost(r->text.cap) + memory_cost(r->early.cap);
+    held +=
+        memory_cost(r->shown.cap) + memory_cost(r->text.cap) + memory_cost(r->early.cap) + memory_cost(r->behind.cap);
     for (const struct upload *u = r->uploads; u; u = u->next)
         held += memory_cost(sizeof *u) + content_held(u->content);
     return held;
@@ -200,6 +203,7 @@ static size_t held(struct session *s, bool *busy)
     held += memory_cost(x->work ? sizeof *x->work : 0);
     for (int i = 0; f && i < ITEM_NONE; i++)
         held += memory_cost(f->values[i].cap);
+    held += x->hidden ? memory_cost(sizeof *x->hidden) + memory_cost(x->hidden->text.cap) : 0;
     held += x->bye ? memory_cost(sizeof *x->bye) + memory_cost(x->bye->text.cap) : 0;
     for (const struct request *r = x->requests; r; r = r->next)
         held += request_held(r);

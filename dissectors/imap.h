@@ -97,6 +97,8 @@ struct request {
     struct upload *uploads, *upload; /* of APPEND, in order; the newest, null where there were too many */
     struct buf shown;                /* the arguments, of literals the announcement alone */
     struct buf text;                 /* the arguments as imap_astring() reads them: it may hold a secret */
+    struct buf behind;               /* all octets behind the first literal's head that did not wait for a "+" */
+    struct mark behind_first;        /* of these */
     struct buf early;                /* its reply, which came before its end: behind the tag */
     struct mark early_first, early_last;
     uint32_t upload_count;
@@ -106,6 +108,7 @@ struct request {
     bool open_set;       /* it holds "*" */
     bool gap;            /* octets of a literal that is no message were lost */
     bool cut;            /* its end was lost */
+    bool unasked;        /* a literal came that did not wait */
     bool has_early, told, sends_message, catenate, challenged, overflow;
 };
 
@@ -118,6 +121,9 @@ void request_piece(struct request *r, struct bytes piece, const struct imap_lite
 /* Octets of the literal, and its end. The limits must outlive the request. */
 void request_octets(struct request *r, const struct chunk *chunk, struct mail *mail);
 void request_literal_ended(struct request *r, const struct mark *last, struct mail *mail);
+
+/* Octets of the client behind a literal's head: kept where the literal did not wait. */
+void request_behind(struct request *r, const struct mark *first, struct bytes octets);
 
 /* Nothing more of it comes: sets `arg`, and what it tells of a login. `whole`: its end was seen. Later calls do
    nothing. */
@@ -256,15 +262,29 @@ enum mode {
     MODE_DEAF,   /* the client speaks TLS unasked */
 };
 
-enum { PHASE_WAITS = 1, PHASE_HIDDEN = 2 }; /* of a command: for a "+"; its reply may repeat a secret */
+enum {
+    PHASE_WAITS = 1,
+    PHASE_HIDDEN = 2,
+    PHASE_UNTAGGED = 4
+}; /* of a command: for a "+"; its reply may repeat a
+      secret; it has no tag that could be one */
 
 struct parting { /* an untagged BYE */
     struct buf text;
     struct mark first, last;
     bool asked_for; /* by a LOGOUT */
+    bool used_up;   /* its tagged reply followed */
+};
+
+/* What stood behind the head of a literal that did not wait for a "+", of the last command answered: where the server
+   took it for no literal, it holds commands. */
+struct hidden {
+    struct buf text;
+    struct mark first;
 };
 
 struct imap {
+    struct hidden *hidden;
     struct request *requests; /* the newest first */
     struct request *sending;  /* the one with a literal or the rest of its line to come; in the list */
     struct fetch *fetch;      /* the response being read, where it is a FETCH */
@@ -282,6 +302,7 @@ struct imap {
     bool greeted, logged_in, secret_zone, said_hello, adrift, server_adrift, in_response, in_literal, starttls_offered,
         has_caps;
     bool lost_any, lost_commands, idled, begun;
+    bool passed_by;           /* the server took what stands unread for a command */
     bool maybe_compressed;    /* a reply may be that to a COMPRESS that was not captured */
     bool login_ok, caps_kept; /* a login was accepted; what was offered before it was put aside */
 };
@@ -334,8 +355,25 @@ void imap_read_client(struct session *s, struct input *in);
 void imap_lost_commands(struct session *s);
 void imap_lost_responses(struct session *s, uint64_t until);
 
+/* The command that is being sent was answered already: does what came of its literal hold one with this tag? HALF: the
+   last line is not whole. */
+enum hides { HIDES_NOT, HIDES, HIDES_HALF };
+enum hides imap_hides(struct session *s, struct bytes tag);
+
+/* A reply with a tag that no command has, or one that has: does what was read as a literal hold the command? Then it
+   and all lines behind it are commands now. True: the tag may be looked for again (imap_hidden.c). */
+bool imap_found_hidden(struct session *s, struct bytes tag, const struct command *known);
+
+/* The request's command is answered. */
+void imap_keep_hidden(struct session *s, struct request *r, bool accepted);
+
+void imap_hidden_free(struct imap *x);
+
 /* The conversation is over: a message that was being read is told as far as it came. */
 void imap_end_responses(struct session *s);
+
+/* A line that is no continuation of anything: a command. */
+void imap_command_line(struct session *s, const struct line *line);
 
 /* Nothing more comes of the command that is being sent. */
 void imap_command_ended(struct session *s);

@@ -68,6 +68,8 @@ static void take_piece(struct session *s, struct command *c, const struct line *
     }
     if (literal.waits && c)
         c->phase |= PHASE_WAITS;
+    if (r)
+        r->unasked |= !literal.waits;
     x->left = literal.size;
     x->mode = literal.waits ? MODE_LITERAL_ASKED : MODE_LITERAL;
 }
@@ -163,6 +165,8 @@ static void unknown_command(struct session *s, const struct line *line, const st
     c->phase |= PHASE_HIDDEN;
     if (!hidden)
         record_text(c->fields, F_command_tag, cmd->tag);
+    if (!imap_is_tag(cmd->tag))
+        c->phase |= PHASE_UNTAGGED;
     if (!imap_is_tag(cmd->tag) || !cmd->word.len)
         return;
     struct imap_literal literal;
@@ -173,7 +177,7 @@ static void unknown_command(struct session *s, const struct line *line, const st
 
 /* Behind a loss the lines of some text may look like commands, if the literal's head was lost: a command is one that
    has a tagged reply (imap_answer), and what is no command for certain is passed over until then. */
-static void command(struct session *s, const struct line *line)
+void imap_command_line(struct session *s, const struct line *line)
 {
     struct imap *x = session_state(s);
     struct imap_command cmd;
@@ -217,6 +221,7 @@ static bool read_literal(struct session *s, struct input *in)
         x->left -= chunk.bytes.len;
         if (r) {
             request_octets(r, &chunk, session_mail(s));
+            request_behind(r, &chunk.first, chunk.bytes);
             r->command->last = chunk.last;
         }
     }
@@ -236,6 +241,10 @@ static void take_rest(struct session *s, const struct line *line)
         if (x->sending)
             x->sending->cut = true;
     }
+    if (x->sending) {
+        request_behind(x->sending, &line->first, line->text);
+        request_behind(x->sending, &line->last, BYTES("\n"));
+    }
     take_piece(s, x->sending ? x->sending->command : NULL, line, line->text);
 }
 
@@ -245,7 +254,7 @@ static void take_answer(struct session *s, const struct line *line)
     struct request *r = imap_authentication(x);
     if (line->broken && imap_is_command(line->text)) { /* the answer was lost */
         x->mode = MODE_COMMANDS;
-        command(s, line);
+        imap_command_line(s, line);
         return;
     }
     x->mode = MODE_AUTH;
@@ -278,7 +287,11 @@ static bool decide(struct session *s, struct input *in)
     size_t at = 0;
     if (!input_unread(in, &mark) || session_patient(s, CLIENT))
         return false;
-    bool is_command = input_ahead(in, 0, &line) && imap_is_command(line.text);
+    /* A client that does not wait may have heard something else, and not the word that this is about. */
+    if (!x->lost_until && !x->lost_commands && !x->passed_by && session_expects(s))
+        return false;
+    bool is_command = x->passed_by || (input_ahead(in, 0, &line) && imap_is_command(line.text));
+    x->passed_by = false;
     if (x->mode == MODE_LITERAL_ASKED) {
         decide_literal(x, is_command, &mark);
         return true;
@@ -291,8 +304,8 @@ static bool decide(struct session *s, struct input *in)
         if (c->kind == VERB_STARTTLS || c->kind == VERB_COMPRESS)
             last = c;
     x->mode = MODE_COMMANDS;
-    if (!last || last->silent)
-        return true;
+    if (!last || last->silent || session_seen_to_end(s, SERVER))
+        return true; /* nothing was accepted */
     bool tls = last->kind == VERB_STARTTLS;
     imap_finish(s, last, NULL);
     if (tls)
@@ -312,7 +325,7 @@ static bool read_command(struct session *s, struct input *in)
     client_line_hello(s, in, &x->said_hello);
     if ((x->said_hello && session_behind(s, CLIENT)) || !input_line(in, &line))
         return false;
-    command(s, &line);
+    imap_command_line(s, &line);
     return true;
 }
 

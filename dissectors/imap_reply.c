@@ -290,6 +290,8 @@ void imap_finish(struct session *s, struct command *c, const struct reply *reply
     }
     if (!c->silent)
         did(s, c, r, reply);
+    if (r && reply)
+        imap_keep_hidden(s, r, reply->status.result == RESULT_OK);
     dialogue_finish(s, c, reply ? &reply->first : NULL);
     if (r)
         drop_request(x, r);
@@ -362,6 +364,8 @@ void imap_answer(struct session *s, struct command *c, const struct reply *reply
         dialogue_proven(c);
         x->adrift = false;
     }
+    if (x->bye && verb == VERB_LOGOUT && ok)
+        x->bye->used_up = true;
     imap_give_up_before(s, c);
     end_wait(s, c, ok);
     imap_finish(s, c, reply);

@@ -15,6 +15,7 @@ struct request *request_new(struct command *c, const struct limits *limits)
     r->command = c;
     buf_init(&r->shown, (size_t)limits->text + 1); /* one more: the record says what is cut */
     buf_init(&r->text, TEXT_MOST);
+    buf_init(&r->behind, TEXT_MOST);
     buf_init(&r->early, (size_t)limits->line);
     return r;
 }
@@ -37,6 +38,7 @@ void request_free(struct request *r)
     login_free(r->login);
     buf_release(&r->shown);
     release_wiped(&r->text);
+    release_wiped(&r->behind);
     buf_release(&r->early);
     free(r);
 }
@@ -153,6 +155,18 @@ void request_literal_ended(struct request *r, const struct mark *last, struct ma
         u->content = content_new(mail);
     u->last = *last;
     u->ended = !r->catenate;
+}
+
+void request_behind(struct request *r, const struct mark *first, struct bytes octets)
+{
+    if (!r->unasked)
+        return;
+    if (!r->behind.len)
+        r->behind_first = *first;
+    if (octets.data)
+        buf_add(&r->behind, octets);
+    else
+        r->unasked = false; /* lost: places behind it would be wrong */
 }
 
 /* --- what it tells --- */

@@ -52,6 +52,12 @@ static void take_tagged(struct session *s, const struct line *line, struct bytes
     dialogue_count_reply(s, bytes_of_string(imap_result_name(status->result)));
     x->login_ok |= c && (c->kind == VERB_LOGIN || c->kind == VERB_AUTHENTICATE) && status->result == RESULT_OK;
     imap_code(s, status);
+    if (!c && imap_hides(s, tag)) {
+        x->sending->cut = true;
+        imap_command_ended(s); /* which answers it */
+    }
+    if (imap_found_hidden(s, tag, c))
+        c = find_tag(s, tag, &line->first);
     if (!c) {
         x->maybe_compressed |= status->result == RESULT_OK && imap_commands_unseen(s) &&
                                !record_has(session_facts(s), F_session_compression);
@@ -193,6 +199,16 @@ static void begin_response(struct session *s, const struct line *line, struct by
     x->server_adrift |= line->end == LINE_CUT; /* a literal may have been announced in what is lost of it */
 }
 
+/* RFC 9051 section 7.1.3: what it is about had no tag that the server could repeat. One with a tag that waits before it
+   is to be answered first. */
+static void take_untagged_bad(struct session *s, const struct line *line, const struct imap_status *status)
+{
+    struct command *c = dialogue_pending(s, 0);
+    struct reply reply = {*status, line->first, line->last};
+    if (c && c->begins < line->first.seen && (c->phase & PHASE_UNTAGGED))
+        imap_answer(s, c, &reply);
+}
+
 static void take_untagged(struct session *s, const struct line *line, struct bytes text)
 {
     struct imap *x = session_state(s);
@@ -208,6 +224,8 @@ static void take_untagged(struct session *s, const struct line *line, struct byt
         imap_code(s, &status);
         if (status.result == RESULT_BYE)
             keep_bye(s, line, text);
+        else if (status.result == RESULT_BAD)
+            take_untagged_bad(s, line, &status);
         return;
     }
     if (bytes_equal_nocase(bytes_word(&rest),
@@ -290,6 +308,17 @@ static bool read_server_literal(struct session *s, struct input *in)
     return true;
 }
 
+/* The line answers a command in what is read as a literal, and not all of its lines are here. */
+static bool answers_half_read(struct session *s, const struct line *line)
+{
+    struct imap_status status;
+    struct bytes rest = line->text, tag = bytes_word(&rest);
+    if (session_ending(s) || session_overheld(s, SERVER) || session_closed(s, CLIENT))
+        return false;
+    return imap_hides(s, tag) == HIDES_HALF && imap_status(bytes_trim(rest), &status) &&
+           !find_tag(s, tag, &line->first);
+}
+
 /* A line of the server is read behind what its sender had received, so that what it says follows from the dialogue and
    not from the order of capture. Unless the client's next octets, which are here, wait for this very line. */
 static bool must_wait(struct session *s, const struct line *line)
@@ -301,9 +330,28 @@ static bool must_wait(struct session *s, const struct line *line)
     bool asked_for = x->mode == MODE_LITERAL_ASKED || x->mode == MODE_AUTH || x->mode == MODE_LAYER;
     if (x->in_response)
         return false;
+    if (answers_half_read(s, line))
+        return true;
     if (asked_for && c && c->begins < line->first.seen && input_unread(client, &unread))
         return false;
     return session_patient(s, SERVER);
+}
+
+/* The client's next octets wait for the server's word on what stands before them, and this line answers them: a command
+   that the server took for nothing of the kind. */
+static bool passes_by(struct session *s, const struct line *line)
+{
+    struct imap *x = session_state(s);
+    struct line next;
+    struct imap_status status;
+    struct bytes rest = line->text, tag = bytes_word(&rest), unread;
+    if (x->in_response || (x->mode != MODE_LITERAL_ASKED && x->mode != MODE_AUTH && x->mode != MODE_LAYER))
+        return false;
+    if (!imap_is_tag(tag) || !imap_status(bytes_trim(rest), &status) || find_tag(s, tag, &line->first) ||
+        !input_ahead(session_input(s, CLIENT), 0, &next))
+        return false;
+    unread = next.text;
+    return next.first.at < line->first.seen && bytes_equal(bytes_word(&unread), tag);
 }
 
 void imap_read_server(struct session *s, struct input *in)
@@ -320,8 +368,11 @@ void imap_read_server(struct session *s, struct input *in)
         } else {
             if (x->mode == MODE_COMMANDS && client_line_is_tls(s, in, x->said_hello))
                 x->mode = MODE_DEAF;
-            if (input_ahead(in, 0, &line) && must_wait(s, &line))
+            bool here = input_ahead(in, 0, &line);
+            if (here && must_wait(s, &line))
                 return;
+            if (here && !x->passed_by && (x->passed_by = passes_by(s, &line)))
+                return; /* the client's side goes on first */
             if (!input_line(in, &line))
                 return;
             take_server_line(s, &line);

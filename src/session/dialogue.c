@@ -139,6 +139,18 @@ struct command *dialogue_command(struct session *s, const struct line *line, uin
     return c;
 }
 
+void dialogue_sort_last(struct session *s)
+{
+    struct dialogue *d = &s->dialogue;
+    if (!d->count)
+        return;
+    struct command **order = d->order + d->first, *last = order[d->count - 1];
+    size_t i = d->count - 1;
+    for (; i && order[i - 1]->first.at > last->first.at; i--)
+        order[i] = order[i - 1];
+    order[i] = last;
+}
+
 struct command *dialogue_doubtful(struct session *s, const struct line *line, uint16_t kind, struct bytes verb)
 {
     struct command *c = new_command(s, line, kind, verb);

@@ -26,6 +26,9 @@ struct command {
    dialogue_finish(); so does its place in the order, in which `commands` will list it. */
 struct command *dialogue_command(struct session *s, const struct line *line, uint16_t kind, struct bytes verb);
 
+/* The command put last was read later than some that stand behind it in the stream: it goes before them. */
+void dialogue_sort_last(struct session *s);
+
 /* The command that a reply with this first octet answers, or null: nothing unanswered begins below what its sender had
    seen, or a loss leaves open which it is (dialogue_adrift). `only`: the kind of command that alone can have such a
    reply, else -1. Commands before the one returned will get no reply any more. */

@@ -149,7 +149,7 @@ void session_early(struct session *s, const struct mark *first, const struct mar
 {
     if (!s->early_end)
         s->early_seen = first->seen;
-    if (first->seen == s->early_seen)
+    if (first->seen == s->early_seen && last->at >= s->early_end)
         s->early_end = last->at + 1;
 }
 
@@ -221,6 +221,11 @@ static bool is_dark(const struct session *s, enum side side)
     return s->offered == s->in ? session_dark(s, side) : tcp_dark(&s->flow->tcp, (int)side);
 }
 
+bool session_ending(const struct session *s)
+{
+    return s->ending;
+}
+
 bool session_behind(struct session *s, enum side side)
 {
     const struct input *in = &s->offered[side], *other = &s->offered[side_other(side)];
@@ -231,6 +236,15 @@ bool session_behind(struct session *s, enum side side)
         return false;
     uint64_t there = other->unread || other->end ? input_at(other) : 0;
     return first.seen > there && (there || tcp_start(&s->flow->tcp, (int)side_other(side)) != first.seen);
+}
+
+bool session_expects(struct session *s)
+{
+    const struct input *server = &s->offered[SERVER];
+    struct mark first;
+    if (s->ending || session_overheld(s, CLIENT) || !input_unread(&s->offered[CLIENT], &first))
+        return false;
+    return !is_dark(s, SERVER) && (!server->closed || server->unread);
 }
 
 bool session_patient(struct session *s, enum side side)
@@ -246,7 +260,7 @@ bool session_patient(struct session *s, enum side side)
         return true;
     if (side == SERVER)
         return tcp_acks_unknown(&s->flow->tcp, SERVER);
-    if (other->closed && !other->unread)
+    if (!session_expects(s))
         return false;
     uint64_t there = other->unread || other->end ? input_at(other) : 0;
     return !(input_knows_more(in, &knows) && there >= knows);

@@ -84,6 +84,10 @@ void *session_filter(struct session *s, const struct filter *f);
    something stands there. The rules are in the comment above its definition. */
 bool session_patient(struct session *s, enum side side);
 
+/* The same for the client's octets that only the server's word can explain, whatever they show that their sender knew:
+   the word of a server that is seen to speak is to come. For dissectors that saw no loss before. */
+bool session_expects(struct session *s);
+
 /* Do more octets wait there than may (--hold)? */
 bool session_overheld(const struct session *s, enum side side);
 
@@ -93,6 +97,9 @@ bool session_behind(struct session *s, enum side side);
 
 /* Did we see this connection's beginning, so that the first server line is the greeting? */
 bool session_from_start(const struct session *s);
+
+/* Is the conversation over, so that no side may wait any more? */
+bool session_ending(const struct session *s);
 
 /* Is a filter under the inputs? */
 bool session_is_filtered(const struct session *s);
