@@ -108,6 +108,16 @@ bool client_hides_hello(const struct input *in)
     return false;
 }
 
+struct bytes client_line_arg(struct command *c, struct bytes arg)
+{
+    struct bytes told = untold_part(arg);
+    if (told.len < arg.len && !record_has(c->fields, F_command_secret))
+        record_flag(c->fields, F_command_secret);
+    if (told.len)
+        record_text(c->fields, F_command_arg, told);
+    return told;
+}
+
 struct bytes command_arg(const struct command *c)
 {
     struct entry e;

@@ -35,6 +35,9 @@ bool client_line_is_tls(struct session *s, const struct input *server, bool said
 /* Does one begin anywhere in what is here, behind clear text that somebody put before it? */
 bool client_hides_hello(const struct input *in);
 
+/* Tells a known command's argument, but for what may be a secret. Returns what is told. */
+struct bytes client_line_arg(struct command *c, struct bytes arg);
+
 /* The argument of a command as its record has it, or nothing. */
 struct bytes command_arg(const struct command *c);
 

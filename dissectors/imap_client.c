@@ -120,8 +120,7 @@ static void opened(struct session *s, struct command *c, const struct line *line
     if (cmd->verb == VERB_ID)
         imap_id(s, F_session_client_id, cmd->args);
     if (!needs_request(cmd->verb, cmd->args)) {
-        if (cmd->args.len)
-            record_text(c->fields, F_command_arg, cmd->args);
+        client_line_arg(c, cmd->args);
         take_piece(s, c, line, cmd->args); /* an announcement may be a bad one */
         if (cmd->verb == VERB_STARTTLS || cmd->verb == VERB_COMPRESS)
             x->mode = MODE_LAYER;

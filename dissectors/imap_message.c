@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "untold.h"
 
 #include <stdlib.h>
 
@@ -54,7 +55,7 @@ void imap_appended(struct session *s, const struct message_facts *facts, struct 
         const struct mark *end = reply && last->when >= u->last.when ? last : &u->last;
         record_word(m, F_message_verdict, late ? "aborted" : verdict(s, u, reply));
         if (reply)
-            record_text(m, F_message_reply, reply->whole);
+            record_text(m, F_message_reply, untold_part(reply->whole));
         if (reply && u->content && first->when >= u->last.when)
             record_number(m, F_message_latency_us, (uint64_t)((first->when - u->last.when) / CLOCK_US));
         if (u->content)

@@ -285,7 +285,7 @@ void imap_finish(struct session *s, struct command *c, const struct reply *reply
         record_word(c->fields, F_command_result, imap_result_name(reply->status.result));
         if (reply->status.code.len && !reply->status.code_cut)
             record_text(c->fields, F_command_rcode, reply->status.code);
-        if (!(c->phase & PHASE_HIDDEN))
+        if (!(c->phase & PHASE_HIDDEN) && !record_has(c->fields, F_command_secret)) /* a server may repeat it */
             record_text(c->fields, F_command_text, reply->status.told);
     }
     if (!c->silent)

@@ -1,5 +1,6 @@
 /* A command of which more must be kept until its reply than its record has: who logs in (LOGIN), which mailbox is
    opened (SELECT), what is uploaded (APPEND, RFC 3502, 3516, 4469), the pieces of one with literals. */
+#include "client_line.h"
 #include "imap.h"
 
 #include "base/memory.h"
@@ -220,7 +221,7 @@ void request_tell(struct request *r, bool whole)
     if (r->command->kind == VERB_LOGIN)
         tell_login(r, whole);
     else if (r->shown.len && r->command->kind != VERB_UNKNOWN)
-        record_text(r->command->fields, F_command_arg, buf_bytes(&r->shown));
+        client_line_arg(r->command, buf_bytes(&r->shown));
     release_wiped(&r->shown);
     buf_init(&r->shown, 0);
 }

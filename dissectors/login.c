@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "mail/mail.h"
+#include "untold.h"
 
 #include <stdlib.h>
 
@@ -62,9 +63,9 @@ static void write_reply(struct record *r, const struct login *l, const struct lo
     if (reply->rcode.len)
         record_text(r, F_auth_rcode, reply->rcode);
     if (!l->sasl.lost && !echo_found(&l->sasl.echo, reply->whole)) { /* some servers repeat what they were sent */
-        record_text(r, F_auth_reply, reply->whole);
+        record_text(r, F_auth_reply, untold_part(reply->whole));
         if (reply->text.len)
-            record_text(r, F_auth_text, reply->text);
+            record_text(r, F_auth_text, untold_part(reply->text));
     }
     if (reply->first.when >= l->last.when)
         record_number(r, F_auth_latency_us, (uint64_t)((reply->first.when - l->last.when) / CLOCK_US));

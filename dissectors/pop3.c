@@ -488,15 +488,15 @@ static void command(struct session *s, const struct line *line)
     struct command *c = dialogue_command(s, line, (uint16_t)verb, bytes_of_string(pop3_verb_name(verb)));
     client_line_note(s, c, line);
     c->phase = arg.len != 0;
-    x->secret_zone = verb == VERB_USER;
+    x->secret_zone = verb == VERB_USER || verb == VERB_PASS || verb == VERB_APOP || verb == VERB_AUTH;
     if (verb == VERB_AUTH)
         begin_auth(s, c, line, arg);
     else if (verb == VERB_APOP)
         begin_apop(s, c, line, arg);
     else if (verb == VERB_PASS)
         begin_pass(s, c, line, arg);
-    else if (arg.len)
-        record_text(c->fields, F_command_arg, arg);
+    else
+        arg = client_line_arg(c, arg);
     if (verb == VERB_USER)
         set_text(s, &x->told, arg);
     if (verb == VERB_STLS)

@@ -2,16 +2,10 @@
 #include "client_line.h"
 #include "smtp_state.h"
 
-/* BURL (RFC 4468). Returns what may be told of its argument: whoever has the URL's authorization (RFC 4467) may fetch
-   what it names. */
-static struct bytes begin_burl(struct command *c, struct bytes arg)
+/* BURL (RFC 4468). */
+static void begin_burl(struct command *c, struct bytes arg)
 {
-    size_t at = bytes_find_nocase(arg, BYTES("URLAUTH="));
     c->phase = arg.len > 5 && bytes_equal_nocase(bytes_part(arg, arg.len - 5, 5), BYTES(" LAST"));
-    if (at == SIZE_MAX)
-        return arg;
-    record_flag(c->fields, F_command_secret);
-    return bytes_part(arg, 0, at);
 }
 
 static void make_room(struct session *s)
@@ -41,13 +35,12 @@ static void opened(struct session *s, struct command *c, const struct line *line
     else if (verb == VERB_XEXCH50)
         smtp_begin_xexch50(x, arg);
     else if (verb == VERB_BURL)
-        arg = begin_burl(c, arg);
+        begin_burl(c, arg);
     else if (verb == VERB_RSET || verb == VERB_HELO || verb == VERB_EHLO || verb == VERB_LHLO || verb == VERB_MAIL)
         x->upload = NULL; /* a content of BDATs without LAST goes no further */
     if (verb == VERB_MAIL)
         x->envelope_lost = false;
-    if (arg.len)
-        record_text(c->fields, F_command_arg, arg);
+    client_line_arg(c, arg);
 }
 
 static struct command *new_command(struct session *s, const struct line *line)

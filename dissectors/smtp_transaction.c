@@ -209,7 +209,7 @@ static void write_rcpts(const struct transaction *t, struct record *m, const str
         if (reason)
             record_word(m, F_rcpt_reason, reason);
         if (r->text_len)
-            record_text(m, F_rcpt_text, kept(t, r->text_at, r->text_len));
+            record_text(m, F_rcpt_text, untold_part(kept(t, r->text_at, r->text_len)));
         record_number(m, F_rcpt_frame, r->frame);
         if (r->unsure || (unheard && t->replies_lost))
             record_flag(m, F_rcpt_unsure);
@@ -287,7 +287,7 @@ static void write_reply(const struct transaction *t, struct record *m, const str
     const char *reason = smtp_reason(reply->code, status);
     if (reason)
         record_word(m, F_message_reason, reason);
-    record_text(m, F_message_reply, reply->lines);
+    record_text(m, F_message_reply, untold_part(reply->lines));
     if (id.len)
         record_text(m, F_message_queue_id, id);
     if (t->upload && reply->first.when >= t->upload->last.when)

@@ -67,3 +67,30 @@ bool untold_is_login(struct bytes line)
             return true;
     return false;
 }
+
+/* Where the password of the first URL with one begins, behind "//user:", or the length. */
+static size_t url_password(struct bytes text)
+{
+    for (size_t at = 0, next; (next = bytes_find_nocase(bytes_part(text, at, SIZE_MAX), BYTES("//"))) != SIZE_MAX;) {
+        size_t colon = SIZE_MAX;
+        at += next + 2;
+        while (at < text.len && text.data[at] > ' ' && !memchr("/@\"<>", text.data[at], 5)) {
+            if (text.data[at++] == ':' && colon == SIZE_MAX)
+                colon = at;
+        }
+        if (at < text.len && text.data[at] == '@' && colon != SIZE_MAX)
+            return colon;
+    }
+    return text.len;
+}
+
+struct bytes untold_part(struct bytes text)
+{
+    size_t password = url_password(text), authorization = bytes_find_nocase(text, BYTES("URLAUTH="));
+    size_t from = password < authorization ? password : authorization, end = 0;
+    while (end < text.len && text.data[end] && text.data[end] != '\r')
+        end++;
+    if (end < from && untold_is_login(bytes_part(text, end, SIZE_MAX)))
+        from = end;
+    return bytes_part(text, 0, from);
+}

@@ -24,4 +24,9 @@ void untold_release(struct untold *u);
 /* Does a line that is no command look like a login all the same, so that what follows may be its secrets? */
 bool untold_is_login(struct bytes line);
 
+/* What may be told of a known command's argument, or of a reply that may repeat it: not what begins with a URL's
+   password (RFC 3986 section 3.2.1) or authorization, by which anybody may fetch what it names (RFC 4467), nor a login
+   behind a CR or NUL, which some take for a line's end. */
+struct bytes untold_part(struct bytes text);
+
 #endif
