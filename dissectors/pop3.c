@@ -377,6 +377,15 @@ static void pass_over(struct session *s, const struct line *line)
     x->astray = !ends;
 }
 
+/* May the client's side leave unread what stands there? One that does not wait for the word on its AUTH or STLS may
+   have heard something else: what it knew does not show that the word came. */
+static bool word_may_come(struct session *s)
+{
+    const struct pop3 *x = session_state(s);
+    return session_patient(s, CLIENT) ||
+           ((x->mode == MODE_AUTH || x->mode == MODE_TLS) && !x->lost_any && session_expects(s));
+}
+
 /* A reply is read behind what its sender had received, so that all it may answer is known; unless the client's side
    itself waits for this very reply. */
 static bool must_wait(struct session *s, struct input *in, const struct line *line)
@@ -386,7 +395,7 @@ static bool must_wait(struct session *s, struct input *in, const struct line *li
     struct line next;
     struct mark mark;
     bool is_below = c && c->begins < line->first.seen;
-    bool waits = !input_unread(session_input(s, CLIENT), &mark) || session_patient(s, CLIENT);
+    bool waits = !input_unread(session_input(s, CLIENT), &mark) || word_may_come(s);
     bool asked_for = x->mode == MODE_AUTH || x->mode == MODE_TLS || dialogue_full(s);
     if (asked_for && waits && is_below)
         return false;
@@ -510,7 +519,7 @@ static bool decide(struct session *s, struct input *in)
     struct line line;
     struct mark mark;
     struct command *c;
-    if (!input_unread(in, &mark) || session_patient(s, CLIENT))
+    if (!input_unread(in, &mark) || word_may_come(s))
         return false;
     size_t here = input_peek(in).len;
     bool whole = input_ahead(in, 0, &line), is_next = whole && pop3_is_command(line.text);
