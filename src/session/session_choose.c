@@ -144,7 +144,8 @@ static bool is_unknown_command(struct bytes reply)
 
 /* Both had spoken: is the head the second thing that the server answers, as a command that it does not know? It was
    sent in haste then, before the greeting of a server that knows nothing of proxies. That second reply came before the
-   client had said more, or the client does not wait for the greeting with its commands either. */
+   client had said more, and then no error of SMTP can be another's, or the client does not wait for the greeting with
+   its commands either. */
 static enum probe is_refused(struct session *s, size_t head_len, bool last_chance)
 {
     struct input *client = &s->in[CLIENT], *server = &s->in[SERVER];
@@ -154,13 +155,13 @@ static enum probe is_refused(struct session *s, size_t head_len, bool last_chanc
     bool is_all = last_chance || input_gap_ahead(server) || client->run - head_len + server->run >= PROBE_ENOUGH;
     if (!second || (!is_all && bytes_index(bytes_part(said, second, SIZE_MAX), '\n') + second == said.len))
         return is_all ? PROBE_NO : PROBE_UNSURE;
-    if (!input_mark(server, second - 1, &greeting) || !input_mark(server, second, &reply) ||
-        !is_unknown_command(bytes_part(said, second, SIZE_MAX)))
+    if (!input_mark(server, second - 1, &greeting) || !input_mark(server, second, &reply))
         return PROBE_NO;
-    bool has_more = input_mark(client, head_len, &next);
-    if (reply.seen <= input_at(client) + head_len || (has_more && next.seen <= greeting.at))
+    bool unasked = reply.seen <= input_at(client) + head_len, has_more = input_mark(client, head_len, &next);
+    said = bytes_part(said, second, SIZE_MAX);
+    if (is_unknown_command(said) && (unasked || (has_more && next.seen <= greeting.at)))
         return PROBE_MATCH;
-    return PROBE_NO;
+    return unasked && said.data[0] == '5' ? PROBE_MATCH : PROBE_NO;
 }
 
 /* Did the server wait for the head before it spoke? One that greeted before knows nothing of it, and answers it as a
