@@ -262,12 +262,12 @@ enum mode {
     MODE_DEAF,   /* the client speaks TLS unasked */
 };
 
-enum {
-    PHASE_WAITS = 1,
-    PHASE_HIDDEN = 2,
-    PHASE_UNTAGGED = 4
-}; /* of a command: for a "+"; its reply may repeat a
-      secret; it has no tag that could be one */
+enum {                     /* of a command */
+       PHASE_WAITS = 1,    /* for a "+" */
+       PHASE_HIDDEN = 2,   /* its reply may repeat a secret */
+       PHASE_UNTAGGED = 4, /* it has no tag that could be one */
+       PHASE_DONE = 8,     /* IDLE: its DONE came */
+};
 
 struct parting { /* an untagged BYE */
     struct buf text;

@@ -144,8 +144,10 @@ static bool is_done(struct session *s, const struct line *line)
     if (!x->idled && !x->lost_any && session_from_start(s))
         return false;
     while ((c = dialogue_next(s, &at)))
-        if (c->kind == VERB_IDLE && c->last.at <= line->first.at)
+        if (c->kind == VERB_IDLE && c->last.at <= line->first.at) {
             c->last = line->last;
+            c->phase |= PHASE_DONE;
+        }
     return true;
 }
 
@@ -158,7 +160,9 @@ static void unknown_command(struct session *s, const struct line *line, const st
     bool hidden = x->secret_zone || !cmd->word.len || !imap_is_usual_tag(cmd->tag);
     if (!hidden)
         behind_tag.text = bytes_part(line->text, (size_t)(cmd->word.data - line->text.data), line->text.len);
-    bool zone = hidden; /* for this line alone: behind a tag no secret stands as a verb */
+    if (cmd->word.len && (cmd->verb == VERB_LOGIN || cmd->verb == VERB_AUTHENTICATE))
+        x->secret_zone = true; /* with a tag that is none: its arguments may come yet */
+    bool zone = hidden;        /* for this line alone: behind a tag no secret stands as a verb */
     struct command *c = client_line_unknown(s, &behind_tag, VERB_UNKNOWN, &zone, NULL);
     c->ref = imap_tag_ref(cmd->tag);
     c->phase |= PHASE_HIDDEN;

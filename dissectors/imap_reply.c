@@ -355,6 +355,19 @@ static void end_wait(struct session *s, const struct command *c, bool ok)
         x->mode = MODE_COMMANDS;
 }
 
+/* An IDLE that went on and failed without a DONE was ended by the next line, which the server took for that and for
+   nothing else. */
+static void end_idle(struct session *s, const struct command *idle, const struct reply *reply)
+{
+    struct command *c;
+    size_t at = 0;
+    while ((c = dialogue_next(s, &at)) && c->begins < reply->first.seen)
+        if (c->first.at == idle->last.at + 1) {
+            imap_finish(s, c, NULL);
+            return;
+        }
+}
+
 void imap_answer(struct session *s, struct command *c, const struct reply *reply)
 {
     struct imap *x = session_state(s);
@@ -368,6 +381,8 @@ void imap_answer(struct session *s, struct command *c, const struct reply *reply
         x->bye->used_up = true;
     imap_give_up_before(s, c);
     end_wait(s, c, ok);
+    if (verb == VERB_IDLE && !ok && !(c->phase & (PHASE_WAITS | PHASE_DONE)))
+        end_idle(s, c, reply);
     imap_finish(s, c, reply);
     if (verb == VERB_STARTTLS && ok)
         imap_begin_tls(s);
