@@ -112,7 +112,7 @@ static void read_client(struct session *s, struct input *in)
             moved = !session_behind(s, CLIENT) && smtp_read_content(s, in); /* a reply may have ended it */
             break;
         case MODE_CHUNK:
-            moved = smtp_read_chunk(s, in);
+            moved = !session_behind(s, CLIENT) && smtp_read_chunk(s, in);
             break;
         case MODE_ANSWER:
             moved = !session_behind(s, CLIENT) && input_line(in, &line);

@@ -196,6 +196,8 @@ static bool answer_data(struct session *s, struct command *c, const struct smtp_
 
 static bool answer_chunk(struct session *s, struct command *c, const struct smtp_reply *reply)
 {
+    if (smtp_refuse_chunk(session_state(s), c, reply->code))
+        return false;
     if (smtp_is_ok(reply->code))
         smtp_open_headless(s, c);
     smtp_link_upload(s, c);

@@ -116,6 +116,20 @@ void smtp_begin_chunk(struct session *s, struct command *c, struct bytes arg)
     x->mode = MODE_CHUNK;
 }
 
+bool smtp_refuse_chunk(struct smtp *x, struct command *c, uint32_t code)
+{
+    struct upload *u = find_upload(x, c->ref);
+    bool unknown = code == 500 || code == 502 || (code > 500 && x->caps_known && !x->chunking_offered);
+    if (x->mode != MODE_CHUNK || c->begins != UINT64_MAX || !unknown || !u || (x->open && x->open->upload == u))
+        return false;
+    upload_free(x, u);
+    x->chunk_left = 0;
+    x->chunk_last = false;
+    x->mode = MODE_COMMANDS;
+    c->phase = 0;
+    return true;
+}
+
 /* XEXCH50 <size> <recipients>: so many octets follow once the server says 354. */
 void smtp_begin_xexch50(struct smtp *x, struct bytes arg)
 {

@@ -85,6 +85,7 @@ static void take_caps(struct session *s, const struct smtp_reply *reply)
             smtp_rename_server(s, word);
         x->starttls_offered |= !first && bytes_equal_nocase(word, BYTES("STARTTLS"));
         x->pipelining_offered |= !first && bytes_equal_nocase(word, BYTES("PIPELINING"));
+        x->chunking_offered |= !first && bytes_equal_nocase(word, BYTES("CHUNKING"));
         first = false;
     }
 }
@@ -103,7 +104,7 @@ static void did_helo(struct session *s, struct command *c, const struct smtp_rep
         record_text(facts, F_session_helo, arg);
     record_word(facts, F_session_helo_verb, smtp_verb_name(c->kind));
     session_named(s, c->kind == VERB_LHLO);
-    x->starttls_offered = x->pipelining_offered = false;
+    x->starttls_offered = x->pipelining_offered = x->chunking_offered = false;
     x->caps_known = c->kind == VERB_HELO && reply->code;
     if (c->kind != VERB_HELO && reply->code)
         take_caps(s, reply);

@@ -48,7 +48,7 @@ struct smtp {
     bool caps_known; /* the last EHLO or HELO was answered, and the answer is whole */
     bool renamed;    /* server_name holds, even if it is empty */
     bool pipelining_offered, greeted, logged_in, secret_zone, doubt, chunk_last, starttls_offered, smuggling, lost_any,
-        lost_replies, adrift, said_hello;
+        lost_replies, adrift, said_hello, chunking_offered;
     bool envelope_lost; /* octets of the client were lost since its last MAIL, or its last chunk */
 };
 
@@ -85,6 +85,10 @@ void smtp_begin_content(struct session *s, struct command *c, const struct smtp_
 
 /* BDAT <size> [LAST] was sent. */
 void smtp_begin_chunk(struct session *s, struct command *c, struct bytes arg);
+
+/* That reply came within the chunk that BDAT announced. True: the server knows no BDAT, so what the client says next is
+   commands to it, however many octets were announced; the chunk has ended. */
+bool smtp_refuse_chunk(struct smtp *x, struct command *c, uint32_t code);
 
 /* XEXCH50 <size> <recipients> was sent: so many octets follow once the server says 354. */
 void smtp_begin_xexch50(struct smtp *x, struct bytes arg);
