@@ -216,7 +216,7 @@ void smtp_did(struct session *s, struct command *c, const struct smtp_reply *rep
         did_content(x, c, reply->code);
         break;
     case VERB_BURL:
-        if (reply->code && c->phase)
+        if (reply->code && c->phase && (reply->code < 500 || reply->code > 504)) /* those are about the command */
             smtp_end_transaction(s, reply, "data");
         break;
     case VERB_XCLIENT:

@@ -166,14 +166,15 @@ enum eod_verdict smtp_judge_eod(struct session *s, struct input *client, const s
     if (chunk->form == EOD_GAP)
         return behind_gap(s, client, knew);
     bool more = look_behind(client, &e);
-    if (more && !e.commands)
-        return EOD_TEXT; /* followed by neither a command nor silence */
     e.lost_behind |= dialogue_adrift(s) || input_gap_ahead(session_input(s, SERVER));
     look_at_replies(s, client, session_input(s, SERVER), &a);
+    bool silence = more && a.count && e.first.first.seen > a.first[0].at && a.first[0].seen > chunk->last.at;
+    if (more && !e.commands && !silence)
+        return EOD_TEXT; /* followed by neither a command nor silence */
     /* A server that has closed says no more; but what else the client sent may still come. */
     bool rest = session_closed(s, SERVER) && !session_closed(s, CLIENT) && !session_overheld(s, CLIENT);
     bool patient = rest || session_patient(s, CLIENT);
-    if (more && a.count && e.first.first.seen > a.first[0].at && a.first[0].seen > chunk->last.at) {
+    if (silence) {
         more = false; /* it was sent when the answer was there: before, there was silence */
         e.commands = 0;
     }

@@ -13,11 +13,25 @@ const char *smtp_verb_name(enum verb verb)
     return verb_names[verb];
 }
 
+/* Servers in C read a line up to a NUL, and take a CR for a blank: so behind a verb, where nothing else stands. */
+static struct bytes verb_word(struct bytes *line)
+{
+    struct bytes word = bytes_word(line);
+    size_t nul = bytes_index(word, 0);
+    if (nul && nul < word.len) {
+        *line = bytes_of("", 0);
+        return bytes_part(word, 0, nul);
+    }
+    while (!bytes_trim(*line).len && word.len && word.data[word.len - 1] == '\r')
+        word.len--;
+    return word;
+}
+
 enum verb smtp_verb(struct bytes line, struct bytes *arg)
 {
     while (line.len && line.data[line.len - 1] == '\r')
         line.len--; /* CR CRLF */
-    struct bytes rest = line, word = bytes_word(&rest);
+    struct bytes rest = line, word = verb_word(&rest);
     *arg = bytes_trim(rest);
     for (unsigned v = 1; v < sizeof verb_names / sizeof *verb_names; v++)
         if (bytes_equal_nocase(word, bytes_of_string(smtp_verb_name(v))))

@@ -207,7 +207,8 @@ uint16_t session_service(const struct session *s)
        to be declared lost; or
    (2) for the client, who may wait for an answer, while the other direction is open and the octets held here do not
        show that the answer was received: they show it when one of them had seen something beyond what the last octet
-       read on this side had seen, and all of that was read or lost.
+       read on this side had seen, and all of that was read or lost. Of a server's side of which nothing was lost they
+       cannot show it: a client that does not wait sends on, and the answer is still to come.
    It is never worth while when the other direction is closed or dark, when more than --hold octets wait here, or at the
    end. While it is open whether acknowledgments mean anything (tcp_acks_unknown), the server's lines wait for that. */
 bool session_overheld(const struct session *s, enum side side)
@@ -262,6 +263,8 @@ bool session_patient(struct session *s, enum side side)
         return tcp_acks_unknown(&s->flow->tcp, SERVER);
     if (!session_expects(s))
         return false;
+    if (session_from_start(s) && !tcp_side(&s->flow->tcp, SERVER).missed)
+        return true;
     uint64_t there = other->unread || other->end ? input_at(other) : 0;
     return !(input_knows_more(in, &knows) && there >= knows);
 }
