@@ -302,6 +302,7 @@ struct imap {
     bool greeted, logged_in, secret_zone, said_hello, adrift, server_adrift, in_response, in_literal, starttls_offered,
         has_caps;
     bool lost_any, lost_commands, idled, begun;
+    bool blank;               /* an empty line came, which an untagged BAD may answer */
     bool passed_by;           /* the server took what stands unread for a command */
     bool maybe_compressed;    /* a reply may be that to a COMPRESS that was not captured */
     bool login_ok, caps_kept; /* a login was accepted; what was offered before it was put aside */

@@ -197,6 +197,7 @@ void imap_command_line(struct session *s, const struct line *line)
     client_line_early(s, line);
     if (!line->text.len) {
         session_note(s, NOTE_empty_line);
+        x->blank = true;
         return;
     }
     make_room(s);
@@ -288,7 +289,7 @@ static bool decide(struct session *s, struct input *in)
     struct line line;
     struct mark mark;
     size_t at = 0;
-    if (!input_unread(in, &mark) || session_patient(s, CLIENT))
+    if (!input_unread(in, &mark) || (!x->passed_by && session_patient(s, CLIENT)))
         return false;
     /* A client that does not wait may have heard something else, and not the word that this is about. */
     if (!x->lost_until && !x->lost_commands && !x->passed_by && session_expects(s))

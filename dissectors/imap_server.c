@@ -199,13 +199,22 @@ static void begin_response(struct session *s, const struct line *line, struct by
     x->server_adrift |= line->end == LINE_CUT; /* a literal may have been announced in what is lost of it */
 }
 
+static bool waits_for_word(const struct imap *x)
+{
+    return x->mode == MODE_LITERAL_ASKED || x->mode == MODE_AUTH || x->mode == MODE_LAYER;
+}
+
 /* RFC 9051 section 7.1.3: what it is about had no tag that the server could repeat. One with a tag that waits before it
-   is to be answered first. */
+   is to be answered first; alone it may be the one that the client's next octets wait for, whose tag the server read
+   otherwise. */
 static void take_untagged_bad(struct session *s, const struct line *line, const struct imap_status *status)
 {
+    struct imap *x = session_state(s);
     struct command *c = dialogue_pending(s, 0);
     struct reply reply = {*status, line->first, line->last};
-    if (c && c->begins < line->first.seen && (c->phase & PHASE_UNTAGGED))
+    bool meant = c && ((c->phase & PHASE_UNTAGGED) ||
+                       (x->mode == MODE_LAYER && !x->blank && !x->hidden && !dialogue_pending(s, 1)));
+    if (meant && c->begins < line->first.seen)
         imap_answer(s, c, &reply);
 }
 
@@ -327,7 +336,7 @@ static bool must_wait(struct session *s, const struct line *line)
     const struct input *client = session_input(s, CLIENT);
     struct command *c = dialogue_pending(s, 0);
     struct mark unread;
-    bool asked_for = x->mode == MODE_LITERAL_ASKED || x->mode == MODE_AUTH || x->mode == MODE_LAYER;
+    bool asked_for = waits_for_word(x);
     if (x->in_response)
         return false;
     if (answers_half_read(s, line))
@@ -337,6 +346,8 @@ static bool must_wait(struct session *s, const struct line *line)
     return session_patient(s, SERVER);
 }
 
+enum { LINES_AHEAD = 16 };
+
 /* The client's next octets wait for the server's word on what stands before them, and this line answers them: a command
    that the server took for nothing of the kind. */
 static bool passes_by(struct session *s, const struct line *line)
@@ -345,13 +356,16 @@ static bool passes_by(struct session *s, const struct line *line)
     struct line next;
     struct imap_status status;
     struct bytes rest = line->text, tag = bytes_word(&rest), unread;
-    if (x->in_response || (x->mode != MODE_LITERAL_ASKED && x->mode != MODE_AUTH && x->mode != MODE_LAYER))
+    if (x->in_response || !waits_for_word(x))
         return false;
-    if (!imap_is_tag(tag) || !imap_status(bytes_trim(rest), &status) || find_tag(s, tag, &line->first) ||
-        !input_ahead(session_input(s, CLIENT), 0, &next))
+    if (!imap_is_tag(tag) || !imap_status(bytes_trim(rest), &status) || find_tag(s, tag, &line->first))
         return false;
-    unread = next.text;
-    return next.first.at < line->first.seen && bytes_equal(bytes_word(&unread), tag);
+    for (size_t n = 0; n < LINES_AHEAD && input_ahead(session_input(s, CLIENT), n, &next); n++) {
+        unread = next.text;
+        if (next.first.at < line->first.seen && bytes_equal(bytes_word(&unread), tag))
+            return true;
+    }
+    return false;
 }
 
 void imap_read_server(struct session *s, struct input *in)
@@ -368,11 +382,13 @@ void imap_read_server(struct session *s, struct input *in)
         } else {
             if (x->mode == MODE_COMMANDS && client_line_is_tls(s, in, x->said_hello))
                 x->mode = MODE_DEAF;
+            if (x->passed_by && waits_for_word(x) && input_unread(session_input(s, CLIENT), &line.first))
+                return; /* the client's side goes on first */
             bool here = input_ahead(in, 0, &line);
             if (here && must_wait(s, &line))
                 return;
             if (here && !x->passed_by && (x->passed_by = passes_by(s, &line)))
-                return; /* the client's side goes on first */
+                return;
             if (!input_line(in, &line))
                 return;
             take_server_line(s, &line);
