@@ -79,13 +79,23 @@ static void tell_line(struct session *s, const struct line *line)
     x->mode = mode;
 }
 
+/* LOGOUT alone: it does nothing but end the session, as the BYE has it, and the client had meant it as text. */
+static bool is_logout(struct bytes text, struct bytes tag)
+{
+    struct bytes line;
+    while (next_line(&text, &line))
+        if (bytes_equal(bytes_word(&line), tag))
+            return bytes_equal_nocase(bytes_trim(line), BYTES("LOGOUT"));
+    return false;
+}
+
 bool imap_found_hidden(struct session *s, struct bytes tag, const struct command *known)
 {
     struct imap *x = session_state(s);
     struct hidden *h = x->hidden;
     if (!h)
         return false;
-    bool holds = holds_tag(buf_bytes(&h->text), tag);
+    bool holds = holds_tag(buf_bytes(&h->text), tag) && !is_logout(buf_bytes(&h->text), tag);
     if (known || !holds) {
         if (!holds && known && known->first.at > h->first.at)
             imap_hidden_free(x); /* the server is past it */

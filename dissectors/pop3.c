@@ -497,7 +497,8 @@ static void command(struct session *s, const struct line *line)
     struct command *c = dialogue_command(s, line, (uint16_t)verb, bytes_of_string(pop3_verb_name(verb)));
     client_line_note(s, c, line);
     c->phase = arg.len != 0;
-    x->secret_zone = verb == VERB_USER || verb == VERB_PASS || verb == VERB_APOP || verb == VERB_AUTH;
+    /* The secret, or what looks like one, may stand alone on the next line. */
+    x->secret_zone = verb == VERB_USER || verb == VERB_AUTH || (!arg.len && (verb == VERB_PASS || verb == VERB_APOP));
     if (verb == VERB_AUTH)
         begin_auth(s, c, line, arg);
     else if (verb == VERB_APOP)
