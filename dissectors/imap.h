@@ -266,7 +266,7 @@ enum {                     /* of a command */
        PHASE_WAITS = 1,    /* for a "+" */
        PHASE_HIDDEN = 2,   /* its reply may repeat a secret */
        PHASE_UNTAGGED = 4, /* it has no tag that could be one */
-       PHASE_DONE = 8,     /* IDLE: its DONE came */
+       PHASE_DONE = 8,     /* IDLE: its DONE came, or an empty line */
 };
 
 struct parting { /* an untagged BYE */

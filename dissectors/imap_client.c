@@ -151,6 +151,19 @@ static bool is_done(struct session *s, const struct line *line)
     return true;
 }
 
+/* What stands for no command may have ended an IDLE, which then takes no command behind it. */
+static void empty_line(struct session *s)
+{
+    struct imap *x = session_state(s);
+    struct command *c;
+    size_t at = 0;
+    session_note(s, NOTE_empty_line);
+    x->blank = true;
+    while ((c = dialogue_next(s, &at)))
+        if (c->kind == VERB_IDLE)
+            c->phase |= PHASE_DONE;
+}
+
 /* What stands first on a line of another protocol, or of a client that forgot the tag, is followed by an argument that
    may be a secret: PASS, USER. So the second word is told behind a tag as clients make them only. */
 static void unknown_command(struct session *s, const struct line *line, const struct imap_command *cmd)
@@ -196,8 +209,7 @@ void imap_command_line(struct session *s, const struct line *line)
         return;
     client_line_early(s, line);
     if (!line->text.len) {
-        session_note(s, NOTE_empty_line);
-        x->blank = true;
+        empty_line(s);
         return;
     }
     make_room(s);

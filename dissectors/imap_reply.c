@@ -361,11 +361,10 @@ static void end_idle(struct session *s, const struct command *idle, const struct
 {
     struct command *c;
     size_t at = 0;
-    while ((c = dialogue_next(s, &at)) && c->begins < reply->first.seen)
-        if (c->first.at == idle->last.at + 1) {
-            imap_finish(s, c, NULL);
-            return;
-        }
+    while ((c = dialogue_next(s, &at)) && c != idle)
+        ;
+    if (c && (c = dialogue_next(s, &at)) && c->begins < reply->first.seen)
+        imap_finish(s, c, NULL);
 }
 
 void imap_answer(struct session *s, struct command *c, const struct reply *reply)
