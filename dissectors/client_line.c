@@ -44,13 +44,22 @@ static bool may_be_told(struct bytes word, bool secret_zone)
     return true;
 }
 
+static bool is_binary(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < ' ' && text.data[i] != '\t' && text.data[i] != '\r')
+            return true;
+    return false;
+}
+
 struct command *client_line_unknown(struct session *s, const struct line *line, uint16_t kind, bool *secret_zone,
-                                    struct untold *untold)
+                                    bool said_hello, struct untold *untold)
 {
     struct bytes rest = line->text, word = bytes_word(&rest);
     bool told = may_be_told(word, *secret_zone);
     struct command *c = dialogue_command(s, line, kind, told ? word : BYTES("?"));
-    if (line->text.len)
+    c->silent |= said_hello && is_binary(line->text);
+    if (!c->silent)
         session_note(s, NOTE_unknown_command);
     client_line_note(s, c, line);
     if (untold)

@@ -17,10 +17,11 @@ void client_line_early(struct session *s, const struct line *line);
 void client_line_write_early(struct session *s);
 
 /* Puts an unknown command into the dialogue: by its verb alone, and as `?` where that may be a secret, as between a
-   login command and the next known one (`secret_zone`, which one that looks like a login begins). Its argument goes
+   login command and the next known one (`secret_zone`, which one that looks like a login begins). Behind a ClientHello
+   (`said_hello`) binary lines are not told: they are pieces of it. Its argument goes
    into `untold`, with the command's `ref` as id; null: no reply to an unknown command is told. */
 struct command *client_line_unknown(struct session *s, const struct line *line, uint16_t kind, bool *secret_zone,
-                                    struct untold *untold);
+                                    bool said_hello, struct untold *untold);
 
 /* Notes odd octets and line ends of a command. */
 void client_line_note(struct session *s, struct command *c, const struct line *line);

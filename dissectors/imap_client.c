@@ -176,7 +176,7 @@ static void unknown_command(struct session *s, const struct line *line, const st
     if (cmd->word.len && (cmd->verb == VERB_LOGIN || cmd->verb == VERB_AUTHENTICATE))
         x->secret_zone = true; /* with a tag that is none: its arguments may come yet */
     bool zone = hidden;        /* for this line alone: behind a tag no secret stands as a verb */
-    struct command *c = client_line_unknown(s, &behind_tag, VERB_UNKNOWN, &zone, NULL);
+    struct command *c = client_line_unknown(s, &behind_tag, VERB_UNKNOWN, &zone, x->said_hello, NULL);
     c->ref = imap_tag_ref(cmd->tag);
     c->phase |= PHASE_HIDDEN;
     if (!hidden)

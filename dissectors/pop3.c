@@ -491,7 +491,7 @@ static void command(struct session *s, const struct line *line)
     make_room(s);
     enum verb verb = pop3_verb(line->text, &arg);
     if (verb == VERB_UNKNOWN) {
-        client_line_unknown(s, line, VERB_UNKNOWN, &x->secret_zone, &x->untold);
+        client_line_unknown(s, line, VERB_UNKNOWN, &x->secret_zone, x->said_hello, &x->untold);
         return;
     }
     struct command *c = dialogue_command(s, line, (uint16_t)verb, bytes_of_string(pop3_verb_name(verb)));

@@ -49,7 +49,7 @@ static struct command *new_command(struct session *s, const struct line *line)
     struct bytes arg;
     enum verb verb = smtp_verb(line->text, &arg);
     if (verb == VERB_UNKNOWN)
-        return client_line_unknown(s, line, VERB_UNKNOWN, &x->secret_zone, &x->untold);
+        return client_line_unknown(s, line, VERB_UNKNOWN, &x->secret_zone, x->said_hello, &x->untold);
     x->secret_zone = false;
     struct command *c = dialogue_command(s, line, (uint16_t)verb, bytes_of_string(smtp_verb_name(verb)));
     client_line_note(s, c, line);
