@@ -44,9 +44,10 @@ static bool may_be_told(struct bytes word, bool secret_zone)
     return true;
 }
 
-static bool is_binary(struct bytes text)
+bool client_line_of_hello(const struct line *line, bool said_hello)
 {
-    for (size_t i = 0; i < text.len; i++)
+    struct bytes text = line->text;
+    for (size_t i = 0; said_hello && i < text.len; i++)
         if (text.data[i] < ' ' && text.data[i] != '\t' && text.data[i] != '\r')
             return true;
     return false;
@@ -58,10 +59,12 @@ struct command *client_line_unknown(struct session *s, const struct line *line, 
     struct bytes rest = line->text, word = bytes_word(&rest);
     bool told = may_be_told(word, *secret_zone);
     struct command *c = dialogue_command(s, line, kind, told ? word : BYTES("?"));
-    c->silent |= said_hello && is_binary(line->text);
+    bool of_hello = client_line_of_hello(line, said_hello);
+    c->silent |= of_hello;
     if (!c->silent)
         session_note(s, NOTE_unknown_command);
-    client_line_note(s, c, line);
+    if (!of_hello)
+        client_line_note(s, c, line);
     if (untold)
         c->ref = untold_add(untold, rest);
     bool login = untold_is_login(line->text);

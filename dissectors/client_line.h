@@ -17,8 +17,8 @@ void client_line_early(struct session *s, const struct line *line);
 void client_line_write_early(struct session *s);
 
 /* Puts an unknown command into the dialogue: by its verb alone, and as `?` where that may be a secret, as between a
-   login command and the next known one (`secret_zone`, which one that looks like a login begins). Behind a ClientHello
-   (`said_hello`) binary lines are not told: they are pieces of it. Its argument goes
+   login command and the next known one (`secret_zone`, which one that looks like a login begins). A piece of
+   a ClientHello is not told. Its argument goes
    into `untold`, with the command's `ref` as id; null: no reply to an unknown command is told. */
 struct command *client_line_unknown(struct session *s, const struct line *line, uint16_t kind, bool *secret_zone,
                                     bool said_hello, struct untold *untold);
@@ -29,6 +29,9 @@ void client_line_note(struct session *s, struct command *c, const struct line *l
 /* Does a TLS ClientHello stand where a command should? Notes it, once. Only where the server answers in TLS it is one;
    else the server takes it for lines, and so must its reader, or it would not see what the client says behind it. */
 void client_line_hello(struct session *s, const struct input *in, bool *said_hello);
+
+/* Is it a piece of the ClientHello, which nobody said as a line? */
+bool client_line_of_hello(const struct line *line, bool said_hello);
 
 /* Does the server answer in TLS? */
 bool client_line_is_tls(struct session *s, const struct input *server, bool said_hello);

@@ -207,7 +207,8 @@ void imap_command_line(struct session *s, const struct line *line)
     x->adrift = doubt;
     if (done)
         return;
-    client_line_early(s, line);
+    if (!client_line_of_hello(line, x->said_hello))
+        client_line_early(s, line);
     if (!line->text.len) {
         empty_line(s);
         return;

@@ -487,7 +487,8 @@ static void command(struct session *s, const struct line *line)
     struct bytes arg;
     if (client_line_cut(s, line, pop3_is_command(line->text), &x->adrift))
         return;
-    client_line_early(s, line);
+    if (!client_line_of_hello(line, x->said_hello))
+        client_line_early(s, line);
     make_room(s);
     enum verb verb = pop3_verb(line->text, &arg);
     if (verb == VERB_UNKNOWN) {

@@ -62,7 +62,8 @@ void smtp_command(struct session *s, const struct line *line)
     struct smtp *x = session_state(s);
     if (client_line_cut(s, line, smtp_is_command(line->text), &x->adrift))
         return;
-    client_line_early(s, line);
+    if (!client_line_of_hello(line, x->said_hello))
+        client_line_early(s, line);
     make_room(s);
     struct command *c = new_command(s, line);
     if (dialogue_pending(s, 0) == c)

@@ -215,7 +215,7 @@ with open(sys.argv[-1], encoding="utf-8") as records:
         rule = record["type"] == "alert" and record["rule"].split(".")[1]
         if not rule or rule in ("auth_before_tls", "cleartext_auth") and record["severity"] in ("low", "info"):
             continue  # facts about these servers, true of every connection to them
-        key = rule, record["entity"]["value"], record["server_ip"]
+        key = rule, record["entity"]["value"], record.get("server_ip", "any server")
         said[key] = record
         states[key].append(record["state"])
 

@@ -24,7 +24,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *slash = m.mime ? strchr(m.mime, '/') : NULL;
     if (m.mime && (!slash || slash == m.mime || slash > m.mime + PARAMETER_MOST))
         abort();
-    look(m.mime ? slash + 1 : NULL, true);
+    if (m.mime && !slash[1] && strcmp(m.mime, "multipart/") != 0)
+        abort();
+    look(m.mime && slash[1] ? slash + 1 : NULL, true);
     const char *const values[] = {m.boundary, m.charset, m.report_type, m.protocol};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         look(values[i], true);
